@@ -1,0 +1,60 @@
+"""`mlflow-evalplus decide`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mlflow_evalplus.cli.options import (
+    EXIT_CODES,
+    console,
+    epilog,
+    experiment_option,
+    json_option,
+    print_json,
+    requirements_option,
+)
+
+
+@click.command(
+    epilog=epilog(
+        "mlflow-evalplus decide words_rules",
+        "mlflow-evalplus decide 3f2a… --requirements stricter.yaml --baseline words",
+    )
+)
+@click.argument("run", required=False, metavar="[RUN]")
+@experiment_option
+@requirements_option
+@click.option("--baseline", metavar="RUN", help="Run that non-inferiority requirements compare with.")
+@json_option
+def command(
+    run: str | None,
+    experiment: str | None,
+    requirements_file: str | None,
+    baseline: str | None,
+    as_json: bool,
+) -> None:
+    """Hold a run (by default the newest) against requirements.
+
+    Exit code 0: pass, 3: fail, 4: undecided, 1: error.
+    """
+    from dataclasses import asdict
+
+    from mlflow_evalplus import compare
+    from mlflow_evalplus.core.decision import decide
+    from mlflow_evalplus.render.terminal import verdict as table
+    from mlflow_evalplus.tracking.reader import find_runs, load
+
+    found = find_runs([run] if run else [], experiment)[-1]
+    evaluation = load(found.info.run_id)
+    base = find_runs([baseline], experiment)[0].info.run_id if baseline else None
+    comparison = compare(evaluation, base) if base else None
+    verdict = decide(evaluation, requirements_file, comparison=comparison)
+    if as_json:
+        print_json({"run_id": found.info.run_id, "run": found.info.run_name, **asdict(verdict)})
+    else:
+        screen = console()
+        screen.print(table(verdict))
+        screen.print(f"{found.info.run_name} ({found.info.run_id}): {verdict.sentence}", markup=False)
+    sys.exit(EXIT_CODES[verdict.outcome.value])

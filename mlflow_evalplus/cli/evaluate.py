@@ -1,0 +1,75 @@
+"""`mlflow-evalplus evaluate`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mlflow_evalplus.cli.options import EXIT_CODES, console, epilog, json_option, print_json
+
+
+@click.command(
+    epilog=epilog(
+        "mlflow-evalplus evaluate --predictions answers.csv --label label --slices channel,language",
+        "mlflow-evalplus evaluate --model models:/sentiment@champion --data test.csv --requirements requirements.yaml",
+    )
+)
+@click.option("--predictions", metavar="FILE", help="CSV, JSONL or Parquet with labels and predictions.")
+@click.option("--model", metavar="URI", help="MLflow model, for example models:/sentiment@champion.")
+@click.option("--data", metavar="FILE", help="CSV, JSONL or Parquet with the model's inputs and labels.")
+@click.option("--requirements", "requirements_file", metavar="FILE", help="requirements.yaml.")
+@click.option("--label", metavar="COLUMN", help="Column of the labels.  [default: the requirements', else 'label']")
+@click.option("--prediction", metavar="COLUMN", default="prediction", show_default=True, help="Column of the answers.")
+@click.option("--slices", metavar="COLUMN,...", help="Slice columns.  [default: the requirements']")
+@click.option("--id", "example_id", metavar="COLUMN", help="Column that names each example across runs.")
+@click.option("--run-name", metavar="NAME", help="Name of the MLflow run.")
+@click.option("--experiment", metavar="NAME", help="Experiment to log into.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the verdict.")
+@click.option("--no-log", is_flag=True, help="Print only; write no MLflow run.")
+@json_option
+def command(
+    predictions: str | None,
+    model: str | None,
+    data: str | None,
+    requirements_file: str | None,
+    label: str | None,
+    prediction: str,
+    slices: str | None,
+    example_id: str | None,
+    run_name: str | None,
+    experiment: str | None,
+    exit_zero: bool,
+    no_log: bool,
+    as_json: bool,
+) -> None:
+    """Evaluate a file of predictions, or a model on a file of labelled data, as one MLflow run.
+
+    Exit code with requirements: 0 pass, 3 fail, 4 undecided; 1 error.
+    """
+    from mlflow_evalplus.render.terminal import overview
+    from mlflow_evalplus.tracking.entry import evaluate_file, evaluate_model
+
+    if bool(predictions) == bool(model) or bool(model) != bool(data):
+        raise click.UsageError("give --predictions FILE, or --model URI with --data FILE")
+    shared = {
+        "requirements": requirements_file or None, "label": label or None, "example_id": example_id,
+        "slices": slices.split(",") if slices else None,
+        "run_name": run_name, "experiment": experiment, "log": not no_log,
+    }  # fmt: skip
+    if predictions:
+        evaluation, run_id = evaluate_file(predictions, prediction=prediction, **shared)  # type: ignore[arg-type]
+    else:
+        evaluation, run_id = evaluate_model(str(model), str(data), **shared)  # type: ignore[arg-type]
+    if as_json:
+        from mlflow_evalplus.tracking.record import plain
+
+        print_json({"run_id": run_id, **plain(evaluation)})
+    else:
+        screen = console()
+        for part in overview(evaluation):
+            screen.print(part)
+        if run_id:
+            screen.print(f"Logged as run {run_id}. See it: mlflow ui", markup=False)
+    if evaluation.verdict.gates and not exit_zero:
+        sys.exit(EXIT_CODES[evaluation.verdict.outcome.value])

@@ -1,0 +1,45 @@
+"""What several commands share: options, printing, exit codes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_CODES = {"pass": 0, "fail": 3, "undecided": 4}
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+experiment_option = click.option("--experiment", metavar="NAME", help="Search in this experiment only.")
+requirements_option = click.option(
+    "--requirements", "requirements_file", metavar="FILE", help="requirements.yaml; the run's own by default."
+)
+
+
+def console() -> Console:
+    """Return a terminal that wraps nothing when its output is piped."""
+    from rich.console import Console
+
+    terminal = Console(highlight=False, soft_wrap=True)
+    return terminal if terminal.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
+
+
+def print_json(content: Any) -> None:
+    """Print strict JSON: what is not finite becomes null."""
+
+    def strict(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strict(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [strict(item) for item in value]
+        return None if isinstance(value, float) and value - value != 0 else value
+
+    click.echo(json.dumps(strict(content), ensure_ascii=False, indent=2, default=str))
+
+
+def epilog(*examples: str) -> str:
+    """Return the examples that close a command's help."""
+    return "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)

@@ -1,0 +1,1 @@
+"""Numbers only: rows become `Predictions`, then `Counts`, then estimates and a verdict."""

@@ -1,0 +1,176 @@
+"""Two evaluations of the same examples, paired: differences, intervals and tests from counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import stats
+
+from mlflow_evalplus.core import cost, metrics
+from mlflow_evalplus.core.counts import Margin, count_cells
+from mlflow_evalplus.core.intervals import false_discovery, influence, variance, z_value
+from mlflow_evalplus.core.metrics import Metric
+from mlflow_evalplus.core.predictions import FloatArray, Predictions
+from mlflow_evalplus.errors import ComparisonError, shorten
+from mlflow_evalplus.names import OTHER
+from mlflow_evalplus.results import Comparison, Difference, Evaluation, SliceDifference
+
+EXACT_BELOW = 25
+
+
+def compare_evaluations(
+    a: Evaluation,
+    b: Evaluation,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    shared_only: bool = False,
+    intersections: int = 1,
+) -> Comparison:
+    """Compare two evaluations row by row.
+
+    Parameters
+    ----------
+    a, b : Evaluation
+        Differences are A less B: B is the baseline.
+    names : tuple of str
+        How to call them.
+    shared_only : bool
+        Compare on the examples that both have, where the test sets differ.
+    intersections : int
+        Depth of the slices compared.
+
+    Raises
+    ------
+    ComparisonError
+        The rows are not at hand, the test sets differ (the counts of shared and unshared ids are
+        named), or one example has two labels.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlflow_evalplus.core.evaluation import evaluate
+    >>> frame = pd.DataFrame({"label": ["a", "b"] * 20, "old": ["a"] * 40, "new": ["a", "b"] * 20})
+    >>> new, old = evaluate(frame, prediction="new"), evaluate(frame, prediction="old")
+    >>> print(compare_evaluations(new, old).metrics["accuracy"])
+    +0.500 [+0.345, +0.655]
+    """
+    if a.predictions is None or b.predictions is None:
+        raise ComparisonError("a comparison needs the rows of both evaluations; load them with predictions")
+    rows_a, rows_b = align(a.predictions.with_ids(), b.predictions.with_ids(), shared_only)
+    rows_a, rows_b = _same_labels(rows_a, rows_b)
+    chosen = {**metrics.OVERALL, **metrics.of_classes(rows_a.labels)}
+    if a.requirements and a.requirements.error_costs:
+        columns = (*rows_a.labels, OTHER)
+        chosen["error_cost"] = metrics.error_cost(cost.cost_matrix(a.requirements.error_costs, rows_a.labels, columns))
+    k = len(rows_a.labels)
+    cells = (rows_a.label_codes("label") * (k + 1) + rows_a.label_codes("prediction")) * (k + 1)
+    cells = cells + rows_b.label_codes("prediction")
+    margins = count_cells(rows_a, cells, k * (k + 1) ** 2, intersections=intersections)
+    z = z_value(a.confidence)
+    (overall,) = _differences(chosen, margins[()], k, z)
+    right_a, right_b = (r.label_codes("prediction") == r.label_codes("label") for r in (rows_a, rows_b))
+    fixed, broken = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
+    return Comparison(
+        a=names[0], b=names[1], n=len(rows_a), metrics=overall,
+        slices=_slices(margins, chosen, k, z), fixed=fixed, broken=broken,
+        mcnemar_p=mcnemar(fixed, broken),
+    )  # fmt: skip
+
+
+def align(a: Predictions, b: Predictions, shared_only: bool = False) -> tuple[Predictions, Predictions]:
+    """Return both sets of rows in A's order, paired by ``example_id``."""
+    ids_a, ids_b = a.table["example_id"].combine_chunks(), b.table["example_id"].combine_chunks()
+    if ids_a.equals(ids_b):
+        return a, b
+    place = pc.index_in(ids_a, value_set=ids_b)
+    shared = len(ids_a) - place.null_count
+    if not shared or (not shared_only and (place.null_count or shared < len(ids_b))):
+        hint = " Compare on the shared ones with shared_only (--shared)." if shared else ""
+        raise ComparisonError(
+            f"the two evaluations saw different test sets: {shared:,} examples are shared, {place.null_count:,} are "
+            f"only in the first, {len(ids_b) - shared:,} only in the second.{hint}"
+        )
+    keep = pc.is_valid(place)
+    return (
+        replace(a, table=a.table.filter(keep).combine_chunks()),
+        replace(b, table=b.table.take(place.drop_null()).combine_chunks()),
+    )
+
+
+def _same_labels(a: Predictions, b: Predictions) -> tuple[Predictions, Predictions]:
+    labels_a, labels_b = (x.table["label"].cast(pa.string()) for x in (a, b))
+    differ = pc.indices_nonzero(pc.not_equal(labels_a, labels_b))
+    if len(differ):
+        ids = a.table["example_id"].take(differ).to_pylist()
+        raise ComparisonError(
+            f"{len(ids):,} examples have another label in each evaluation, for example {shorten(ids, 3)}; "
+            "evaluate both on the same labels"
+        )
+    union = a.labels + tuple(label for label in b.labels if label not in a.labels)
+    return replace(a, labels=union), replace(b, labels=union)
+
+
+def _differences(chosen: dict[str, Metric], margin: Margin, k: int, z: float) -> list[dict[str, Difference]]:
+    """Return each slice's differences: the mean of ``ψ_A(row) - ψ_B(row)`` has their variance."""
+    shares = margin.shares.reshape(-1, k, k + 1, k + 1)
+    columns = {name: _difference(metric, margin, shares, z) for name, metric in chosen.items()}
+    n = margin.rows.sum(axis=1)
+    return [{name: _at(column, i, int(n[i])) for name, column in columns.items()} for i in range(len(n))]
+
+
+def _at(column: tuple[FloatArray, ...], index: int, n: int) -> Difference:
+    value, lower, upper, p_value = (float(array[index]) for array in column)
+    return Difference(value, lower, upper, p_value, n)
+
+
+def _difference(
+    metric: Metric, margin: Margin, shares: FloatArray, z: float
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    value_a, psi_a = influence(metric, shares.sum(axis=3))
+    value_b, psi_b = influence(metric, shares.sum(axis=2))
+    psi = psi_a[:, :, :, None] - psi_b[:, :, None, :]
+    value = value_a - value_b
+    error = np.sqrt(variance(margin, psi.reshape(margin.rows.shape)))
+    n = margin.rows.sum(axis=1)
+    # no discordant rows: the error is not 0 but below what n rows can show (Wilson's upper bound of 0 / n)
+    half = np.where(error > 0, z * error, (metric.high - metric.low) * z**2 / (n + z**2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_value = np.where(error > 0, 2 * stats.norm.sf(np.abs(value) / error), 1.0)
+    p_value = np.where(np.isnan(value), np.nan, p_value)
+    span = metric.high - metric.low
+    return value, np.clip(value - half, -span, span), np.clip(value + half, -span, span), p_value
+
+
+def _slices(
+    margins: dict[tuple[str, ...], Margin], chosen: dict[str, Metric], k: int, z: float
+) -> tuple[SliceDifference, ...]:
+    rows = [
+        SliceDifference(columns, values, differences, q_value=float("nan"))
+        for columns, margin in margins.items()
+        if columns
+        for values, differences in zip(margin.values, _differences(chosen, margin, k, z), strict=True)
+    ]
+    q_values = false_discovery(np.array([row.metrics["accuracy"].p_value for row in rows]))
+    judged = [replace(row, q_value=float(q)) for row, q in zip(rows, q_values, strict=True)]
+    return tuple(sorted(judged, key=lambda row: (row.q_value, row.name)))
+
+
+def mcnemar(fixed: int, broken: int) -> float:
+    """Return McNemar's two-sided p-value; exact binomial below 25 discordant pairs, else χ² with continuity.
+
+    McNemar (1947), doi:10.1007/BF02295996.
+
+    Examples
+    --------
+    >>> mcnemar(6, 1)
+    0.125
+    """
+    discordant = fixed + broken
+    if discordant == 0:
+        return 1.0
+    if discordant < EXACT_BELOW:
+        return float(stats.binomtest(fixed, discordant).pvalue)
+    return float(stats.chi2.sf((abs(fixed - broken) - 1) ** 2 / discordant, 1))

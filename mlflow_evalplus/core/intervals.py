@@ -1,0 +1,149 @@
+"""Estimates from value and variance; the one place that turns counts into intervals and p-values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from mlflow_evalplus.core.counts import Counts, Margin
+from mlflow_evalplus.core.metrics import Metric
+from mlflow_evalplus.core.predictions import FloatArray
+from mlflow_evalplus.results import Estimate
+
+MIN_CLASS_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """One metric for all slices of a margin; every array is [slices]."""
+
+    value: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    n: FloatArray
+    small_support: np.ndarray
+
+    def __getitem__(self, index: int) -> Estimate:
+        return Estimate(
+            float(self.value[index]), float(self.lower[index]), float(self.upper[index]),
+            int(self.n[index]), bool(self.small_support[index]),
+        )  # fmt: skip
+
+
+def z_value(confidence: float) -> float:
+    """Return the two-sided standard normal quantile, 1.96 for 0.95."""
+    return float(stats.norm.ppf((1 + confidence) / 2))
+
+
+def influence(metric: Metric, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the metric's value [slices] and the influence ``ψ(c) = g_c - Σ p·g`` of an example in each cell.
+
+    Parameters
+    ----------
+    metric : Metric
+    shares : float array, [slices, labels, predictions]
+
+    Returns
+    -------
+    value : float array, [slices]
+    psi : float array, [slices, labels, predictions]; 0 where the value is undefined
+    """
+    value, gradient = metric.formula(shares)
+    psi = gradient - (shares * gradient).sum(axis=(1, 2), keepdims=True)
+    return value, np.where(np.isnan(value)[:, None, None], 0.0, psi)
+
+
+def variance(margin: Margin, psi: FloatArray) -> FloatArray:
+    """Return ``Σ_clusters (Σ_rows w ψ)² / (Σ w)²`` per slice, with the correction G / (G - 1) for G clusters.
+
+    `psi` is [slices, cells].
+    """
+    total = margin.weights.sum(axis=1)
+    return np.asarray(margin.sum_of_squares(psi) / total**2 * small_sample(margin))
+
+
+def small_sample(margin: Margin) -> FloatArray:
+    """Return G / (G - 1) per slice where G clusters hold the rows, 1 where rows are independent."""
+    if margin.blocks is None:
+        return np.ones(len(margin.values))
+    clusters = np.bincount(margin.blocks.slices, minlength=len(margin.values))
+    return clusters / np.maximum(clusters - 1, 1)
+
+
+def estimate(metric: Metric, counts: Counts, margin: Margin, confidence: float = 0.95) -> Estimates:
+    """Return the metric of every slice with its interval.
+
+    Wilson's interval with the effective sample size ``n_eff = m (1 - m) / Var(m)`` on the metric scaled to
+    0 … 1, at most 3 n; where the variance is 0 the effective number of the rows (clusters) behind it.
+    For accuracy, precision and recall of unclustered rows it is Wilson's interval on their own
+    denominators.
+
+    Notes
+    -----
+    Wilson (1927), doi:10.1080/01621459.1927.10502953; effective sample sizes: Korn and Graubard,
+    *Survey Methodology* 24 (1998). Its simulated coverage is in the documentation.
+    """
+    value, psi = influence(metric, counts.matrices(margin.shares))
+    span = metric.high - metric.low
+    unit = (value - metric.low) / span
+    var = variance(margin, psi.reshape(margin.rows.shape)) / span**2
+    mask = metric.denominator(len(counts.labels), len(counts.predictions)).ravel()
+    n = (margin.rows * mask).sum(axis=1)
+    n_alike = effective_rows(margin, mask)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n_eff = np.where(var > 1e-15, np.minimum(unit * (1 - unit) / var, 3 * n), n_alike)
+    lower, upper = wilson(unit, n_eff, z_value(confidence))
+    small = _small_support(metric, counts, margin)
+    return Estimates(value, metric.low + span * lower, metric.low + span * upper, n, small)
+
+
+def effective_rows(margin: Margin, mask: FloatArray) -> FloatArray:
+    """Return ``(Σ w)² / Σ_clusters (Σ w)²`` of the cells in `mask`: rows (clusters) if weights are equal."""
+    total = (margin.weights * mask).sum(axis=1)
+    squares = margin.sum_of_squares(np.broadcast_to(mask, margin.rows.shape))
+    return np.asarray(np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0))
+
+
+def wilson(share: FloatArray, n: FloatArray, z: float) -> tuple[FloatArray, FloatArray]:
+    """Return Wilson's score interval of a share in 0 … 1 from `n` examples; nan where the share is, or n is 0."""
+    share = np.where(n > 0, share, np.nan)
+    n = np.where(n > 0, n, 1.0)
+    center = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(np.maximum(share * (1 - share), 0) / n + z**2 / (4 * n**2))
+    # at 0 and 1 the bound is exact; rounding must not put it past the value
+    lower = np.minimum(np.clip(center - half, 0, 1), share)
+    return lower, np.maximum(np.clip(center + half, 0, 1), share)
+
+
+def _small_support(metric: Metric, counts: Counts, margin: Margin) -> np.ndarray:
+    support = counts.matrices(margin.rows).sum(axis=2)
+    if metric.needs is None:
+        return np.asarray(((support > 0) & (support < MIN_CLASS_ROWS)).any(axis=1))
+    needed = support[:, list(metric.needs)]
+    return np.asarray((needed < MIN_CLASS_ROWS).any(axis=1) | (support.sum(axis=1) < MIN_CLASS_ROWS))
+
+
+def estimate_all(
+    metrics: Mapping[str, Metric], counts: Counts, margin: Margin, confidence: float
+) -> list[dict[str, Estimate]]:
+    """Return one dict of estimates per slice of the margin."""
+    columns = {name: estimate(metric, counts, margin, confidence) for name, metric in metrics.items()}
+    return [{name: column[i] for name, column in columns.items()} for i in range(len(margin.values))]
+
+
+def false_discovery(p_values: FloatArray) -> FloatArray:
+    """Return Benjamini–Hochberg q-values; nan stays nan and is not counted.
+
+    Examples
+    --------
+    >>> false_discovery(np.array([0.01, np.nan, 0.04])).tolist()
+    [0.02, nan, 0.04]
+    """
+    tested = ~np.isnan(p_values)
+    q_values = np.full(len(p_values), np.nan)
+    if tested.any():
+        q_values[tested] = stats.false_discovery_control(p_values[tested])
+    return q_values

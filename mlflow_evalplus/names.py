@@ -1,0 +1,105 @@
+"""The public contract: every metric key, artifact name, table column and tag, in one place.
+
+`docs/contract.md` is the page of this module; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import re
+
+SCHEMA_VERSION = 1
+
+# Quality metrics of a whole evaluation or of one slice, in the order in which they are shown.
+METRICS = (
+    "accuracy",
+    "f1_macro",
+    "balanced_accuracy",
+    "f1_weighted",
+    "precision_macro",
+    "cohen_kappa",
+    "mcc",
+)
+# Quality metrics of one class.
+CLASS_METRICS = ("precision", "recall", "f1")
+# Logged where the model was asked and timed, or where requirements price errors and machines.
+LATENCY_METRICS = ("latency_ms_p50", "latency_ms_p95", "latency_ms_p99")
+COST_METRICS = ("error_cost", "cost_per_1000")
+ALL_METRICS = METRICS + CLASS_METRICS + LATENCY_METRICS + COST_METRICS
+
+# A prediction that is missing, or is none of the labels, is counted here and is always wrong.
+OTHER = "(other)"
+# A slice value that is missing.
+MISSING = "(missing)"
+
+# Artifacts. Those at the root show side by side on MLflow's compare page.
+SUMMARY = "evalplus_summary.md"
+CONFUSION_PAGE = "evalplus_confusion_matrix.md"
+CONFUSION_FIGURE = "evalplus_confusion_matrix.png"
+CLASSES_PAGE = "evalplus_classes.md"
+SLICES_PAGE = "evalplus_slices.md"
+SLICES_FIGURE = "evalplus_slices.png"
+COST_LATENCY_PAGE = "evalplus_cost_latency.md"
+COMPARISON_PAGE = "evalplus_comparison.md"
+CONFUSION_TABLE = "evalplus/confusion.json"
+CLASSES_TABLE = "evalplus/classes.json"
+SLICES_TABLE = "evalplus/slices.json"
+LATENCY_TABLE = "evalplus/latency.json"
+PREDICTIONS = "evalplus/predictions.parquet"
+EVALUATION = "evalplus/evaluation.json"
+
+# Columns that open a table; a slice table goes on with each metric and its bounds.
+CONFUSION_COLUMNS = (
+    "key", "summary", "label", "prediction", "n", "share_of_label", "share_of_prediction", "share",
+)  # fmt: skip
+CLASS_COLUMNS = ("class", "summary", "n", "n_predicted")
+SLICE_COLUMNS = ("slice", "summary", "n")
+SLICE_FLAG_COLUMNS = ("gap", "q_value", "weak", "small_support")
+LATENCY_COLUMNS = ("key", "summary", "value", "lower", "upper", "n")
+
+# Tags.
+TAG_VERDICT = "evalplus.verdict"
+TAG_SCHEMA_VERSION = "evalplus.schema_version"
+TAG_REQUIREMENTS_DIGEST = "evalplus.requirements_digest"
+TAG_DATA_DIGEST = "evalplus.data_digest"
+TAG_KIND = "evalplus.kind"
+TAG_ITERATION = "evalplus.iteration"
+TAG_SERIES = "evalplus.series"
+TAG_BASELINE = "evalplus.baseline"  # the paired difference against the baseline, in words
+TAG_RUN = "evalplus.run"  # on a model version: the run that it was promoted from
+TAG_ACCURACY = "evalplus.accuracy"  # on a model version, with its interval
+TAG_PROMOTED_AS = "evalplus.promoted_as"  # on a model version: champion or challenger
+KIND_EVALUATION = "evaluation"
+KIND_COMPARISON = "comparison"
+
+MAX_METRICS = 200
+MAX_METRIC_VALUES_PER_COLUMN = 50
+
+
+def class_metric(metric: str, label: str) -> str:
+    """Return the column of one class's metric, for example ``recall[negative]``."""
+    return f"{metric}[{label}]"
+
+
+def metric_key(text: str) -> str:
+    """Return `text` as MLflow accepts it in a metric name.
+
+    Letters, digits, ``_ - . :``, space and the slash that makes a section of the chart view are kept;
+    all else becomes ``_``; at most 250 characters.
+
+    Examples
+    --------
+    >>> metric_key("accuracy_by_channel/call > 5 min")
+    'accuracy_by_channel/call _ 5 min'
+    """
+    return re.sub(r"[^\w\-.:/ ]", "_", text)[:250]
+
+
+def metric_value_key(section: str, value: str) -> str:
+    """Return the key of `value` in `section`; a slash inside the value would open a section of its own.
+
+    Examples
+    --------
+    >>> metric_value_key("f1_by_class", "n/a")
+    'f1_by_class/n_a'
+    """
+    return metric_key(f"{section}/" + value.replace("/", "_"))

@@ -1,0 +1,20 @@
+"""Text and pictures only: one file per noun of `core`. Knows no MLflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlflow_evalplus.render import confusion, slices
+from mlflow_evalplus.results import Confusion, Drawable, Slices
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def figure(result: Drawable) -> Figure:
+    """Return the picture of a result that has one."""
+    if isinstance(result, Confusion):
+        return confusion.figure(result)
+    if isinstance(result, Slices):
+        return slices.figure(result)
+    raise TypeError(f"{type(result).__name__} has no picture")

@@ -1,0 +1,28 @@
+"""The classes as a Markdown table."""
+
+from __future__ import annotations
+
+from mlflow_evalplus.render import markdown
+from mlflow_evalplus.results import Classes, Estimate, number
+
+MAX_ROWS = 20
+
+
+def page(classes: Classes) -> str:
+    """Return precision, recall and F1 of every class with their intervals."""
+    rows = [
+        [row.name, f"{row.n:,}", *(interval(row.metrics[m]) for m in ("precision", "recall", "f1"))]
+        for row in classes.rows[:MAX_ROWS]
+    ]
+    parts = ["### Classes", markdown.table(["class", "examples", "precision", "recall", "F1"], rows)]
+    if len(classes.rows) > MAX_ROWS:
+        parts.append(f"{len(classes.rows) - MAX_ROWS} more classes are in `evalplus/classes.json`.")
+    return "\n\n".join(parts)
+
+
+def interval(estimate: Estimate) -> str:
+    """Return ``0.914 [0.902, 0.925]``, marked with ° where a class behind it has under 5 examples."""
+    if not estimate.defined:
+        return "undefined"
+    mark = "°" if estimate.small_support else ""
+    return f"{number(estimate.value)}{mark} [{number(estimate.lower)}, {number(estimate.upper)}]"

@@ -1,0 +1,103 @@
+"""The confusion matrix as a Markdown table and as a picture."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mlflow_evalplus.render import markdown
+from mlflow_evalplus.results import Confusion
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_LABELS = 20
+
+
+def page(confusion: Confusion) -> str:
+    """Return counts with shares of the label, and the confusions that cost most examples."""
+    shares = confusion.shares("label")
+    rows = [
+        [
+            label,
+            *(f"{n:,.0f} · {_percent(s)}" for n, s in zip(counts, share, strict=True)),
+            f"{sum(counts):,.0f}",
+        ]
+        for label, counts, share in zip(confusion.labels, confusion.counts, shares, strict=True)
+    ]
+    totals = [f"{sum(column):,.0f}" for column in zip(*confusion.counts, strict=True)]
+    rows.append(["all", *totals, f"{confusion.n:,.0f}"])
+    headers = ["label ↓ prediction →", *map(markdown.escape, confusion.predictions), "all"]
+    return "\n\n".join(
+        [
+            "### Confusion matrix",
+            markdown.table(headers, rows),
+            "Each cell: examples · share of the label's examples.",
+            _largest_errors(confusion),
+        ]
+    )
+
+
+def largest_errors(confusion: Confusion, limit: int = 5) -> list[tuple[str, str, float]]:
+    """Return (label, prediction, examples) of the most frequent errors."""
+    cells = [
+        (label, prediction, confusion.counts[i][j])
+        for i, label in enumerate(confusion.labels)
+        for j, prediction in enumerate(confusion.predictions)
+        if i != j and confusion.counts[i][j]
+    ]
+    return sorted(cells, key=lambda cell: -cell[2])[:limit]
+
+
+def _largest_errors(confusion: Confusion) -> str:
+    errors = confusion.n - sum(confusion.counts[i][i] for i in range(len(confusion.labels)))
+    if not errors:
+        return "No errors."
+    rows = [(f"{a} → {b}", f"{n:,.0f}", _percent(n / errors)) for a, b, n in largest_errors(confusion)]
+    return "### Most frequent errors\n\n" + markdown.table(["label → prediction", "examples", "of all errors"], rows)
+
+
+def _percent(share: float) -> str:
+    return "–" if math.isnan(share) else f"{share:.0%}"
+
+
+def figure(confusion: Confusion) -> Figure:
+    """Draw the matrix: colour is the share of the label's examples, on a scale fixed at 0 … 1.
+
+    Of more than 20 labels the first 20 are drawn; the table holds all.
+    """
+    from mlflow_evalplus.render import figures
+
+    labels, predictions = confusion.labels[:MAX_LABELS], confusion.predictions[:MAX_LABELS]
+    shares = [row[: len(predictions)] for row in confusion.shares("label")[: len(labels)]]
+    with figures.canvas(height=1.0 + min(0.62 * len(labels), 4.5)) as drawing:
+        axes = drawing.add_subplot()
+        axes.imshow([[0.0 if math.isnan(s) else s for s in row] for row in shares],
+                    cmap="Blues", vmin=0, vmax=1, aspect="auto")  # fmt: skip
+        axes.set_xticks(range(len(predictions)), [figures.displayable(name, 14) for name in predictions])
+        axes.set_yticks(range(len(labels)), [figures.displayable(name, 14) for name in labels])
+        if len(predictions) > 4:
+            axes.tick_params(axis="x", labelrotation=60)
+        axes.set_xlabel("prediction")
+        axes.set_ylabel("label")
+        axes.tick_params(length=0)
+        if len(labels) <= 8:
+            _write_cells(axes, confusion, shares)
+        drawing.suptitle(_title(confusion), fontsize=8.5)
+    return drawing
+
+
+def _title(confusion: Confusion) -> str:
+    right = sum(confusion.counts[i][i] for i in range(len(confusion.labels)))
+    return f"{right:,.0f} of {confusion.n:,.0f} right ({right / confusion.n:.1%})" if confusion.n else "no examples"
+
+
+def _write_cells(axes: Axes, confusion: Confusion, shares: list[tuple[float, ...]]) -> None:
+    for i, row in enumerate(shares):
+        for j, share in enumerate(row):
+            axes.text(
+                j, i, f"{confusion.counts[i][j]:,.0f}\n{_percent(share)}", ha="center", va="center",
+                color="white" if share > 0.55 else "black",
+                fontweight="bold" if i == j else "normal",
+            )  # fmt: skip

@@ -1,0 +1,39 @@
+"""Markdown as MLflow's pages show it: the one form that its compare page sets side by side."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+MAX_CELL = 160
+
+
+def escape(text: object, limit: int = MAX_CELL) -> str:
+    """Return text that Markdown shows as it is: no markup, no HTML, one line, at most `limit` characters.
+
+    Examples
+    --------
+    >>> print(escape("<script>"))
+    &lt;script&gt;
+    """
+    line = re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", str(text)).strip()
+    if len(line) > limit:
+        line = line[: limit - 1] + "…"
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(line, quote=False))
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, numbers_from: int = 1) -> str:
+    """Return a pipe table; headers are trusted, cells are escaped; from column `numbers_from` on right-aligned.
+
+    Examples
+    --------
+    >>> print(table(["class", "n"], [["neg", 3]]))
+    | class | n |
+    |:---|---:|
+    | neg | 3 |
+    """
+    rules = [":---" if i < numbers_from else "---:" for i in range(len(headers))]
+    lines = [headers, *([escape(cell) for cell in row] for row in rows)]
+    text = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([text[0], "|" + "|".join(rules) + "|", *text[1:]])

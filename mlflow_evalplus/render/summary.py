@@ -1,0 +1,71 @@
+"""The answer in five seconds: verdict, key figures, weak slices, what to do next."""
+
+from __future__ import annotations
+
+from mlflow_evalplus.render import markdown
+from mlflow_evalplus.render.classes import interval
+from mlflow_evalplus.render.confusion import largest_errors
+from mlflow_evalplus.render.slices import gap
+from mlflow_evalplus.results import Evaluation, Gate, Outcome
+
+KEY_FIGURES = ("accuracy", "f1_macro", "balanced_accuracy", "cohen_kappa", "error_cost")
+MARKS = {Outcome.PASS: "✅ pass", Outcome.FAIL: "❌ fail", Outcome.UNDECIDED: "❔ undecided"}
+MAX_GATES = 12
+
+
+def page(evaluation: Evaluation) -> str:
+    """Return the page that opens a run."""
+    parts = [
+        f"## {MARKS[evaluation.verdict.outcome]}",
+        markdown.escape(evaluation.verdict.sentence, limit=600),
+        _figures(evaluation),
+        _next(evaluation),
+        _gates(evaluation.verdict.gates),
+    ]
+    parts += [f"> {markdown.escape(note, limit=600)}" for note in evaluation.notes]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _figures(evaluation: Evaluation) -> str:
+    rows = [(key, interval(evaluation.metrics[key])) for key in KEY_FIGURES if key in evaluation.metrics]
+    if evaluation.latency and "latency_ms_p95" in evaluation.latency.single:
+        rows.append(("latency p95, ms", interval(evaluation.latency.single["latency_ms_p95"])))
+    confidence = f"{evaluation.confidence:.0%}"
+    return markdown.table([f"{evaluation.n:,} examples", f"value [{confidence} interval]"], rows)
+
+
+def next_actions(evaluation: Evaluation) -> list[str]:
+    """Return what to do next, the most telling first."""
+    actions = [
+        f"{gate.requirement}: label about {gate.n_needed - gate.estimate.n:,} more examples to decide it"
+        for gate in evaluation.verdict.gates
+        if gate.outcome is Outcome.UNDECIDED and gate.n_needed and gate.estimate
+    ]
+    weak = [row for row in evaluation.slices.rows if row.weak]
+    if weak:
+        row = weak[0]
+        actions.insert(0, f"look at the slice {row.name}: {gap(row)} points against the rest on {row.n} examples")
+    errors = largest_errors(evaluation.confusion, 1)
+    if errors:
+        label, prediction, n = errors[0]
+        actions.append(f"read the {n:,.0f} examples of {label} that were taken for {prediction}")
+    return actions
+
+
+def _next(evaluation: Evaluation) -> str:
+    actions = next_actions(evaluation)[:4]
+    return "### What now\n\n" + "\n".join(f"- {markdown.escape(a, limit=400)}" for a in actions) if actions else ""
+
+
+def _gates(gates: tuple[Gate, ...]) -> str:
+    if not gates:
+        return ""
+    order = {Outcome.FAIL: 0, Outcome.UNDECIDED: 1, Outcome.PASS: 2}
+    ranked = sorted(gates, key=lambda gate: order[gate.outcome])
+    rows = [
+        (gate.requirement, MARKS[gate.outcome], interval(gate.estimate) if gate.estimate else "not measured")
+        for gate in ranked[:MAX_GATES]
+    ]
+    left = len(gates) - MAX_GATES
+    more = f"\n\n… {left} more in `evalplus/evaluation.json`." if left > 0 else ""
+    return "### Requirements\n\n" + markdown.table(["requirement", "", "measured"], rows, numbers_from=3) + more

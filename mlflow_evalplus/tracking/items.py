@@ -1,0 +1,123 @@
+"""What an evaluation wants logged, described as plain items; `writer` logs them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+
+import pandas as pd
+from matplotlib.figure import Figure as Drawing
+
+from mlflow_evalplus import names
+from mlflow_evalplus.render import classes, confusion, cost_latency, slices, summary
+from mlflow_evalplus.results import Estimate, Evaluation
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a run."""
+
+    key: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for MLflow's artifact view: first column the key, second a readable summary."""
+
+    path: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture."""
+
+    path: str
+    drawing: Drawing
+
+
+@dataclass(frozen=True)
+class Page:
+    """A text."""
+
+    path: str
+    text: str
+
+
+Item = Metric | Table | Figure | Page
+
+
+def _summary(evaluation: Evaluation) -> Iterator[Item]:
+    yield Page(names.SUMMARY, summary.page(evaluation))
+    for name, estimate in evaluation.metrics.items():
+        if name not in names.COST_METRICS:
+            yield Metric(f"quality/{name}", estimate.value)
+            yield Metric(f"quality/{name}_lower", estimate.lower)
+            yield Metric(f"quality/{name}_upper", estimate.upper)
+    yield Metric("quality/n_examples", evaluation.n)
+
+
+def _confusion(evaluation: Evaluation) -> Iterator[Item]:
+    yield Page(names.CONFUSION_PAGE, confusion.page(evaluation.confusion))
+    yield Figure(names.CONFUSION_FIGURE, evaluation.confusion.figure())
+    yield Table(names.CONFUSION_TABLE, evaluation.confusion.frame())
+
+
+def _classes(evaluation: Evaluation) -> Iterator[Item]:
+    yield Page(names.CLASSES_PAGE, classes.page(evaluation.classes))
+    yield Table(names.CLASSES_TABLE, evaluation.classes.frame())
+    for metric in names.CLASS_METRICS:
+        for row in evaluation.classes.rows:
+            yield Metric(names.metric_value_key(f"{metric}_by_class", row.name), row.metrics[metric].value)
+
+
+def _cost_latency(evaluation: Evaluation) -> Iterator[Item]:
+    yield Page(names.COST_LATENCY_PAGE, cost_latency.page(evaluation))
+    latency = evaluation.latency
+    if latency:
+        yield Table(names.LATENCY_TABLE, latency.frame())
+        for key, estimate in latency.single.items():
+            yield Metric(key.replace("latency_ms_", "latency_ms/"), estimate.value)
+        yield Metric(f"throughput_per_s/batch_{latency.batch_size}", latency.throughput_per_s)
+    if evaluation.cost_per_1000 is not None:
+        yield Metric("cost/per_1000", evaluation.cost_per_1000)
+    if "error_cost" in evaluation.metrics:
+        yield from _bounds("cost/error_cost", evaluation.metrics["error_cost"])
+
+
+def _bounds(key: str, estimate: Estimate) -> Iterator[Metric]:
+    yield Metric(key, estimate.value)
+    yield Metric(f"{key}_lower", estimate.lower)
+    yield Metric(f"{key}_upper", estimate.upper)
+
+
+def _slices(evaluation: Evaluation) -> Iterator[Item]:
+    if not evaluation.slices.rows:
+        return
+    yield Page(names.SLICES_PAGE, slices.page(evaluation.slices))
+    yield Figure(names.SLICES_FIGURE, evaluation.slices.figure())
+    yield Table(names.SLICES_TABLE, evaluation.slices.frame())
+    yield Metric("slices/n_weak", sum(row.weak for row in evaluation.slices.rows))
+    single = [row for row in evaluation.slices.rows if len(row.columns) == 1]
+    for column in dict.fromkeys(row.columns[0] for row in single):
+        rows = sorted(evaluation.slices.of(column), key=lambda row: -row.n)
+        for row in rows[: names.MAX_METRIC_VALUES_PER_COLUMN]:
+            key = names.metric_value_key(f"accuracy_by_{column.replace('/', '_')}", row.values[0])
+            yield Metric(key, row.metrics["accuracy"].value)
+
+
+# The list that is walked for every evaluation; a new analysis adds its line here.
+ANALYSES: tuple[Callable[[Evaluation], Iterator[Item]], ...] = (
+    _summary, _confusion, _classes, _cost_latency, _slices,
+)  # fmt: skip
+
+
+def describe(evaluation: Evaluation) -> tuple[dict[str, float], list[Table | Figure | Page]]:
+    """Return the metrics, finite ones only and at most 200, and all that becomes a file."""
+    items = list(chain.from_iterable(analysis(evaluation) for analysis in ANALYSES))
+    finite = ((i.key, i.value) for i in items if isinstance(i, Metric) and math.isfinite(i.value))
+    metrics = {names.metric_key(key): float(value) for key, value in islice(finite, names.MAX_METRICS)}
+    return metrics, [item for item in items if not isinstance(item, Metric)]

@@ -1,0 +1,127 @@
+"""A run's artifacts → the same dataclasses again; runs found by what a user types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import cast
+
+import mlflow
+import pyarrow.parquet as pq
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from mlflow_evalplus import names
+from mlflow_evalplus.core.comparison import compare_evaluations
+from mlflow_evalplus.core.predictions import Predictions
+from mlflow_evalplus.errors import TrackingError, did_you_mean, shorten
+from mlflow_evalplus.results import Comparison, Evaluation
+from mlflow_evalplus.tracking import record, store
+
+
+def load(run_id: str, *, predictions: bool = True) -> Evaluation:
+    """Return the evaluation that a run carries.
+
+    Parameters
+    ----------
+    run_id : str
+    predictions : bool
+        Also load the rows, which a comparison needs.
+
+    Raises
+    ------
+    TrackingError
+        There is no such run, or it carries no evaluation.
+    """
+    client = store.client()
+    with store.reaching(), TemporaryDirectory(prefix="evalplus-") as folder:
+        logged = {file.path for file in client.list_artifacts(run_id, "evalplus")}
+        if names.EVALUATION not in logged:
+            raise TrackingError(f"run {run_id} carries no {names.EVALUATION}; was it evaluated with evalplus?")
+        path = client.download_artifacts(run_id, names.EVALUATION, folder)
+        evaluation = record.parse(Path(path).read_text(encoding="utf-8"), f"{names.EVALUATION} of run {run_id}")
+        if not predictions or names.PREDICTIONS not in logged:
+            return evaluation
+        table = pq.read_table(client.download_artifacts(run_id, names.PREDICTIONS, folder))
+        rows = Predictions(table.unify_dictionaries().combine_chunks(), evaluation.labels)
+        return replace(evaluation, predictions=rows)
+
+
+def compare(
+    a: Evaluation | str, b: Evaluation | str, *, shared_only: bool = False, intersections: int = 1
+) -> Comparison:
+    """Compare two evaluations, or runs by id, row by row; differences are A less B.
+
+    Raises
+    ------
+    ComparisonError
+        The test sets differ, and `shared_only` was not asked.
+    TrackingError
+        A run is not there or carries no evaluation.
+    """
+    labels = tuple(x if isinstance(x, str) else name for x, name in ((a, "A"), (b, "B")))
+    first, second = (load(x) if isinstance(x, str) else x for x in (a, b))
+    return compare_evaluations(
+        first,
+        second,
+        names=cast("tuple[str, str]", labels),
+        shared_only=shared_only,
+        intersections=intersections,
+    )
+
+
+def find_runs(given: Sequence[str] = (), experiment: str | None = None) -> list[Run]:
+    """Return evaluated runs: those given by id or name, else the newest series, oldest first.
+
+    A series is what one command logged together (tag ``evalplus.series``). Without `experiment` all
+    experiments are searched.
+
+    Raises
+    ------
+    TrackingError
+        Nothing was found; the message says what exists.
+    """
+    client = store.client()
+    with store.reaching():
+        experiments = [e for e in client.search_experiments() if experiment in (None, e.name, e.experiment_id)]
+        if not experiments:
+            known = [e.name for e in client.search_experiments()]
+            raise TrackingError(f"there is no experiment {experiment!r}; experiments are {shorten(known)}."
+                                + did_you_mean(str(experiment), known))  # fmt: skip
+        runs = client.search_runs(
+            [e.experiment_id for e in experiments],
+            f"tags.`{names.TAG_KIND}` = '{names.KIND_EVALUATION}'",
+            order_by=["attributes.start_time DESC"],
+        )
+    if given:
+        return [_pick(name, runs) for name in given]
+    if not runs:
+        where = f"experiment {experiment!r}" if experiment else without_runs()
+        raise TrackingError(f"no evaluated run in {where}; run: mlflow run . --env-manager local")
+    series = runs[0].data.tags.get(names.TAG_SERIES)
+    newest = [run for run in runs if series and run.data.tags.get(names.TAG_SERIES) == series] or runs[:1]
+    return newest[::-1]
+
+
+def without_runs() -> str:
+    """Return where was looked, without a password."""
+    return f"MLflow at {store.without_password(mlflow.get_tracking_uri())}"
+
+
+def _pick(name: str, runs: Sequence[Run]) -> Run:
+    """Return the run of this id, of a unique beginning of an id, or the newest of this name."""
+    for run in runs:
+        if name in (run.info.run_id, run.info.run_name):
+            return run
+    begins = [run for run in runs if run.info.run_id.startswith(name)]
+    if len(begins) == 1 and len(name) >= 6:
+        return begins[0]
+    try:
+        return store.client().get_run(name)
+    except MlflowException:
+        known = list(dict.fromkeys(run.info.run_name for run in runs))
+        raise TrackingError(
+            f"no evaluated run has the id or name {name!r}; runs are {shorten(known)}." + did_you_mean(name, known)
+        ) from None

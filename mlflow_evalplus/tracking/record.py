@@ -1,0 +1,60 @@
+"""evaluation.json: the whole result as strict JSON, and back."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from mlflow_evalplus import names
+from mlflow_evalplus.errors import TrackingError
+from mlflow_evalplus.results import Evaluation
+
+
+@cache
+def _adapter() -> TypeAdapter[Evaluation]:
+    return TypeAdapter(Evaluation)
+
+
+def dump(evaluation: Evaluation) -> str:
+    """Return JSON without the rows; a number that is not finite becomes the string ``"NaN"`` or ``"Infinity"``."""
+    return json.dumps(_strict(plain(evaluation)), ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def plain(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the evaluation without its rows as dicts, lists and numbers."""
+    content: dict[str, Any] = _adapter().dump_python(evaluation, by_alias=True, exclude={"predictions"})
+    return content
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def parse(text: str, origin: str) -> Evaluation:
+    """Return the evaluation that `dump` wrote.
+
+    Raises
+    ------
+    TrackingError
+        It was written by another schema version, or is damaged.
+    """
+    try:
+        content = json.loads(text)
+        version = content.get("schema_version")
+        if version != names.SCHEMA_VERSION:
+            raise TrackingError(
+                f"{origin} has schema version {version!r}, this mlflow-evalplus reads {names.SCHEMA_VERSION}"
+            )
+        return _adapter().validate_python(content)
+    except (json.JSONDecodeError, AttributeError, ValidationError) as error:
+        raise TrackingError(f"{origin} is damaged: {error}") from None

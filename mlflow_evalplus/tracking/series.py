@@ -1,0 +1,103 @@
+"""Several runs, compared and decided: what `compare` prints and the recipes end in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlflow.entities import Run
+
+from mlflow_evalplus import names
+from mlflow_evalplus.core.choice import choose
+from mlflow_evalplus.core.comparison import compare_evaluations
+from mlflow_evalplus.core.decision import decide
+from mlflow_evalplus.render import comparison as pages
+from mlflow_evalplus.results import Comparison, Evaluation
+from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking.reader import load
+
+
+@dataclass(frozen=True)
+class Series:
+    """Runs side by side, keyed by name; differences are against the baseline."""
+
+    runs: Mapping[str, Run]
+    evaluations: Mapping[str, Evaluation]
+    comparisons: Mapping[str, Comparison]
+    baseline: str
+    winner: str
+    reason: str
+
+    @property
+    def page(self) -> str:
+        """Return the comparison as Markdown."""
+        return pages.page(self.evaluations, self.comparisons, self.winner, self.reason)
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return one row of words per run."""
+        return pages.rows(self.evaluations, self.comparisons)
+
+    def compare_link(self, server: str) -> str:
+        """Return the address of MLflow's compare page for these runs."""
+        experiment = next(iter(self.runs.values())).info.experiment_id
+        ids = ",".join(f'"{run.info.run_id}"' for run in self.runs.values())
+        link = f'{server}/#/compare-runs?runs=[{ids}]&experiments=["{experiment}"]&workflowType=machine_learning'
+        return link.replace('"', "%22")
+
+
+def compare_runs(runs: Sequence[Run], *, baseline: Run | None = None, shared_only: bool = False) -> Series:
+    """Compare runs with a baseline (the first of them by default), decide each, and choose.
+
+    Raises
+    ------
+    ComparisonError
+        Test sets differ, and `shared_only` was not asked.
+    TrackingError
+        A run carries no evaluation.
+    """
+    baseline = baseline or runs[0]
+    named = _named([baseline, *(run for run in runs if run.info.run_id != baseline.info.run_id)])
+    evaluations = {name: load(run.info.run_id) for name, run in named.items()}
+    base = next(iter(named))
+    comparisons = {
+        name: compare_evaluations(evaluation, evaluations[base], names=(name, base), shared_only=shared_only)
+        for name, evaluation in evaluations.items()
+        if name != base
+    }
+    decided = {name: _decided(evaluation, comparisons.get(name)) for name, evaluation in evaluations.items()}
+    wanted = evaluations[base].requirements
+    winner, reason = choose(decided, wanted.priority if wanted else "accuracy")
+    return Series(named, decided, comparisons, base, winner, reason)
+
+
+def _decided(evaluation: Evaluation, comparison: Comparison | None) -> Evaluation:
+    from dataclasses import replace
+
+    return replace(evaluation, verdict=decide(evaluation, comparison=comparison))
+
+
+def _named(runs: Sequence[Run]) -> dict[str, Run]:
+    """Key runs by name; a name that repeats is followed by the beginning of its id."""
+    counts = [run.info.run_name for run in runs]
+    return {
+        name if counts.count(name) == 1 else f"{name} ({run.info.run_id[:6]})": run
+        for run, name in zip(runs, counts, strict=True)
+    }
+
+
+def record_baseline(series: Series) -> None:
+    """Write on each run its difference against the baseline: metrics ``delta/…`` and a tag in words."""
+    from mlflow_evalplus.tracking.writer import log_batch
+
+    client = store.client()
+    with store.reaching():
+        for name, comparison in series.comparisons.items():
+            deltas = {f"delta/{key}": d.value for key, d in comparison.metrics.items() if "[" not in key}
+            words = f"{series.baseline}: accuracy {comparison.metrics['accuracy']}"
+            finite = {key: value for key, value in deltas.items() if value == value}
+            tags = {
+                names.TAG_BASELINE: words,
+                names.TAG_VERDICT: series.evaluations[name].verdict.outcome.value,
+            }
+            log_batch(client, series.runs[name].info.run_id, finite, tags=tags)

@@ -1,0 +1,58 @@
+"""MLflow's store: whether it can be reached, and its errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import mlflow
+import requests
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from mlflow_evalplus.errors import TrackingError
+
+TIMEOUT_S = 5
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Turn MLflow's and the network's errors into a `TrackingError` that names the store."""
+    try:
+        yield
+    except (MlflowException, requests.RequestException) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrackingError(f"MLflow at {without_password(mlflow.get_tracking_uri())} answered: {first}") from error
+
+
+def client() -> MlflowClient:
+    """Return a client whose store has been seen to answer.
+
+    Raises
+    ------
+    TrackingError
+        The tracking server does not answer within 5 seconds. (MLflow's own retries take minutes.)
+    """
+    uri = mlflow.get_tracking_uri()
+    if urlsplit(uri).scheme in ("http", "https"):
+        try:
+            requests.get(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_S)
+        except requests.RequestException as error:
+            raise TrackingError(
+                f"the tracking server {without_password(uri)} does not answer ({type(error).__name__}). Is it running? "
+                "Set MLFLOW_TRACKING_URI, or start one with: mlflow server"
+            ) from None
+    return MlflowClient()
+
+
+def without_password(uri: str) -> str:
+    """Return the address without user and password.
+
+    Examples
+    --------
+    >>> without_password("https://me:secret@host/path")
+    'https://host/path'
+    """
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else uri

@@ -1,0 +1,122 @@
+"""The only caller of MLflow's log functions: one upload of artifacts, one batch of metrics and tags."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow
+import pyarrow.parquet as pq
+from mlflow.entities import Metric as LoggedMetric
+from mlflow.entities import Param, RunTag
+from mlflow.tracking import MlflowClient
+from mlflow.utils.time import get_current_time_millis
+
+from mlflow_evalplus import names
+from mlflow_evalplus.render import summary
+from mlflow_evalplus.results import Evaluation
+from mlflow_evalplus.tracking import record, store
+from mlflow_evalplus.tracking.items import Figure, Page, Table, describe
+
+NOTE = "mlflow.note.content"
+TABLES = "mlflow.loggedArtifacts"  # the tag by which MLflow's artifact view finds tables
+
+
+def log(evaluation: Evaluation, run_id: str | None = None, *, metrics: bool = True) -> dict[str, float]:
+    """Log an evaluation into an MLflow run.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    run_id : str, optional
+        The active run by default; one is started where none is active.
+    metrics : bool
+        False where the caller logs the returned metrics itself.
+
+    Returns
+    -------
+    dict of str to float
+        The metrics, finite ones only, at most 200.
+
+    Raises
+    ------
+    TrackingError
+        MLflow does not answer or refuses.
+    """
+    values, files = describe(evaluation)
+    with store.reaching():
+        run_id = run_id or _active_run()
+        client = store.client()
+        with TemporaryDirectory(prefix="evalplus-") as folder:
+            _write_files(evaluation, files, Path(folder))
+            client.log_artifacts(run_id, folder)
+        tags = {**_tags(evaluation), TABLES: _tables(client, run_id, files)}
+        log_batch(client, run_id, values if metrics else {}, tags=tags)
+    return values
+
+
+def log_page(run_id: str, path: str, text: str, tags: Mapping[str, str]) -> None:
+    """Log one page, which also becomes the run's description, with tags."""
+    with store.reaching():
+        client = store.client()
+        client.log_text(run_id, text, path)
+        log_batch(client, run_id, tags={**tags, NOTE: text})
+
+
+def log_batch(
+    client: MlflowClient,
+    run_id: str,
+    metrics: Mapping[str, float] | None = None,
+    *,
+    params: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Log metrics, params and tags in one call."""
+    now = get_current_time_millis()
+    client.log_batch(
+        run_id,
+        metrics=[LoggedMetric(key, value, now, 0) for key, value in (metrics or {}).items()],
+        params=[Param(key, value) for key, value in (params or {}).items()],
+        tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+    )
+
+
+def _active_run() -> str:
+    run = mlflow.active_run() or mlflow.start_run()
+    return str(run.info.run_id)
+
+
+def _write_files(evaluation: Evaluation, files: Sequence[Table | Figure | Page], folder: Path) -> None:
+    (folder / names.EVALUATION).parent.mkdir()
+    for item in files:
+        path = folder / item.path
+        if isinstance(item, Table):
+            item.frame.to_json(path, orient="split", index=False, force_ascii=False)
+        elif isinstance(item, Figure):
+            item.drawing.savefig(path)
+        else:
+            path.write_text(item.text, encoding="utf-8")
+    (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
+    if evaluation.predictions is not None:
+        pq.write_table(evaluation.predictions.with_ids().table, folder / names.PREDICTIONS, compression="zstd")
+
+
+def _tags(evaluation: Evaluation) -> dict[str, str]:
+    tags = {
+        names.TAG_KIND: names.KIND_EVALUATION,
+        names.TAG_SCHEMA_VERSION: str(names.SCHEMA_VERSION),
+        names.TAG_DATA_DIGEST: evaluation.data_digest,
+        names.TAG_VERDICT: evaluation.verdict.outcome.value,
+        NOTE: summary.page(evaluation),
+    }
+    if evaluation.requirements is not None:
+        tags[names.TAG_REQUIREMENTS_DIGEST] = evaluation.requirements.digest
+    return tags
+
+
+def _tables(client: MlflowClient, run_id: str, files: Sequence[Table | Figure | Page]) -> str:
+    known = json.loads(client.get_run(run_id).data.tags.get(TABLES, "[]"))
+    ours = [{"path": item.path, "type": "table"} for item in files if isinstance(item, Table)]
+    return json.dumps(known + [entry for entry in ours if entry not in known])
