@@ -169,11 +169,13 @@ def _parsed(text: str, origin: str) -> Requirements:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        lines = dict(_lines(node))
+    # PyYAML lets a month 13, an integer of 5,000 digits and a tag that does not fit its value through as these
+    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
         raise RequirementsError(f"{origin} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise RequirementsError(f"{origin} holds no mapping; it should begin with 'schema_version: 1'")
-    return _validated(content, dict(_lines(node)), origin)
+    return _validated(content, lines, origin)
 
 
 def _lines(node: yaml.Node | None, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[object, ...], int]]:

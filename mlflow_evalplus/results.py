@@ -345,7 +345,8 @@ class Verdict:
         if not self.gates:
             return "UNDECIDED: no threshold was given."
         if self.outcome is Outcome.PASS:
-            return f"PASS: all {len(self.gates)} requirements are cleared by their interval bounds."
+            what = f"all {len(self.gates)} requirements are" if len(self.gates) > 1 else "the requirement is"
+            return f"PASS: {what} cleared by the interval's bound."
         worst = next(gate for gate in self.gates if gate.outcome is self.outcome)
         counts = ", ".join(f"{k} {o}" for o, k in count.items() if k)
         return f"{self.outcome.value.upper()} ({counts}): {worst.reason}"

@@ -35,7 +35,8 @@ def draft(frame: pd.DataFrame, *, label: str, source: str) -> tuple[str, list[st
             f"column {label!r} has {len(labels)} different values; labels have 2 to {MAX_LABELS}. Name another "
             "with --label"
         )
-    others = [str(column) for column in frame.columns if column != label]
+    plain = [column for column in frame.columns if frame[column].map(pd.api.types.is_hashable).all()]
+    others = [str(column) for column in plain if column != label]
     leaks = [column for column in others if _leaks(frame, column, label)]
     annotators = [column for column in others if _annotates(frame[column], labels)]
     text = _text(frame, others)

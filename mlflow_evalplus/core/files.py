@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import pyarrow as pa
 
 from mlflow_evalplus.errors import DataError, did_you_mean
 
-# A message "None" or "NA" is a text, not a missing value: only an empty cell is.
-NOT_MISSING: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+# A message "None" or "NA" is a text, not a missing value: only an empty cell is. And no column is an index: rows
+# longer than the header would shift.
+CSV_OPTIONS: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "index_col": False}
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": lambda path: pd.read_csv(path, encoding="utf-8-sig", **NOT_MISSING),
-    ".tsv": lambda path: pd.read_csv(path, sep="\t", encoding="utf-8-sig", **NOT_MISSING),
-    ".jsonl": lambda path: pd.read_json(path, lines=True, encoding="utf-8"),
+    ".csv": lambda path: pd.read_csv(path, encoding="utf-8-sig", **CSV_OPTIONS),
+    ".tsv": lambda path: pd.read_csv(path, sep="\t", encoding="utf-8-sig", **CSV_OPTIONS),
+    ".jsonl": lambda path: pd.read_json(path, lines=True, encoding="utf-8-sig", dtype=False, convert_dates=False),
     ".parquet": pd.read_parquet,
 }
 
@@ -64,9 +66,11 @@ def read_file(path: str | Path) -> pd.DataFrame:
     """
     path = check_file(path)
     try:
-        frame = READERS[path.suffix.lower()](path)
-    except (ValueError, pa.ArrowInvalid, pd.errors.ParserError, OSError) as error:
-        raise DataError(f"{str(path)!r} cannot be read as {path.suffix}: {error}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the header would be lost
+            frame = READERS[path.suffix.lower()](path)
+    except (ValueError, pa.ArrowInvalid, pd.errors.ParserError, pd.errors.ParserWarning, OSError) as error:
+        raise DataError(f"{str(path)!r} cannot be read as {path.suffix}: {str(error).strip()}") from None
     if frame.empty:
         raise DataError(f"{str(path)!r} has no rows")
     return frame

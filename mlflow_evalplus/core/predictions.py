@@ -220,6 +220,8 @@ def _column(name: str, values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
 def _strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
+    if pa.types.is_boolean(values.type):
+        return pc.if_else(values, "True", "False")  # as Python, pandas and scikit-learn write them
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), None, values)
         whole = pc.all(pc.equal(pc.floor(values), values)).as_py()

@@ -9,12 +9,12 @@ MAX_ROWS = 20
 
 
 def page(classes: Classes) -> str:
-    """Return precision, recall and F1 of every class with their intervals."""
-    rows = [
-        [row.name, f"{row.n:,}", *(interval(row.metrics[m]) for m in ("precision", "recall", "f1"))]
-        for row in classes.rows[:MAX_ROWS]
-    ]
-    parts = ["### Classes", markdown.table(["class", "examples", "precision", "recall", "F1"], rows)]
+    """Return recall, precision and F1 of every class with intervals, each a table of two columns."""
+    shown = classes.rows[:MAX_ROWS]
+    parts = ["### Classes"]
+    for metric, title in (("recall", "recall"), ("precision", "precision"), ("f1", "F1")):
+        rows = [(f"{row.name} ({row.metrics[metric].n:,})", interval(row.metrics[metric])) for row in shown]
+        parts.append(markdown.table(["class (n)", title], rows))
     if len(classes.rows) > MAX_ROWS:
         parts.append(f"{len(classes.rows) - MAX_ROWS} more classes are in `evalplus/classes.json`.")
     return "\n\n".join(parts)

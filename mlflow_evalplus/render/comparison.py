@@ -54,7 +54,7 @@ def page(
     """Return the page of a comparison: the choice in a sentence, the runs, the slices that moved."""
     table = rows(evaluations, comparisons)
     marked = [(f"{'★ ' if row[0] == winner else ''}{row[0]}", MARKS[Outcome(row[1])], *row[2:]) for row in table]
-    parts = ["## Comparison", markdown.escape(reason), markdown.table(HEADERS, marked, numbers_from=2)]
+    parts = ["## Comparison", markdown.escape(reason, limit=600), markdown.table(HEADERS, marked, numbers_from=2)]
     if winner in comparisons:
         parts.append(_moved(comparisons[winner]))
     return "\n\n".join(parts)

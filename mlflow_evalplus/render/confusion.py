@@ -16,31 +16,27 @@ MAX_LABELS = 20
 
 
 def page(confusion: Confusion) -> str:
-    """Return counts with shares of the label, and the confusions that cost most examples."""
-    shares = confusion.shares("label")
-    rows = [
-        [
-            label,
-            *(f"{n:,.0f} · {_percent(s)}" for n, s in zip(counts, share, strict=True)),
-            f"{sum(counts):,.0f}",
-        ]
-        for label, counts, share in zip(confusion.labels, confusion.counts, shares, strict=True)
+    """Return counts, shares of the label, and the most frequent errors; narrow enough to stand side by side."""
+    headers = ["label ↓ taken for →", *map(markdown.escape, confusion.predictions)]
+    counts = [
+        [label, *(f"{n:,.0f}" for n in row)] for label, row in zip(confusion.labels, confusion.counts, strict=True)
     ]
-    totals = [f"{sum(column):,.0f}" for column in zip(*confusion.counts, strict=True)]
-    rows.append(["all", *totals, f"{confusion.n:,.0f}"])
-    headers = ["label ↓ prediction →", *map(markdown.escape, confusion.predictions), "all"]
+    shares = [
+        [label, *map(_percent, row)] for label, row in zip(confusion.labels, confusion.shares("label"), strict=True)
+    ]
     return "\n\n".join(
         [
             "### Confusion matrix",
-            markdown.table(headers, rows),
-            "Each cell: examples · share of the label's examples.",
+            markdown.table(headers, counts[:MAX_LABELS]),
+            "Shares of the label's examples:",
+            markdown.table(headers, shares[:MAX_LABELS]),
             _largest_errors(confusion),
         ]
     )
 
 
-def largest_errors(confusion: Confusion, limit: int = 5) -> list[tuple[str, str, float]]:
-    """Return (label, prediction, examples) of the most frequent errors."""
+def largest_errors(confusion: Confusion, limit: int | None = 5) -> list[tuple[str, str, float]]:
+    """Return (label, prediction, examples) of the most frequent errors; of all with ``limit=None``."""
     cells = [
         (label, prediction, confusion.counts[i][j])
         for i, label in enumerate(confusion.labels)
@@ -54,8 +50,8 @@ def _largest_errors(confusion: Confusion) -> str:
     errors = confusion.n - sum(confusion.counts[i][i] for i in range(len(confusion.labels)))
     if not errors:
         return "No errors."
-    rows = [(f"{a} → {b}", f"{n:,.0f}", _percent(n / errors)) for a, b, n in largest_errors(confusion)]
-    return "### Most frequent errors\n\n" + markdown.table(["label → prediction", "examples", "of all errors"], rows)
+    rows = [(f"{a} → {b}", f"{n:,.0f} ({_percent(n / errors)})") for a, b, n in largest_errors(confusion)]
+    return "### Most frequent errors\n\n" + markdown.table(["label → prediction", "examples (of all errors)"], rows)
 
 
 def _percent(share: float) -> str:
@@ -84,7 +80,7 @@ def figure(confusion: Confusion) -> Figure:
         axes.tick_params(length=0)
         if len(labels) <= 8:
             _write_cells(axes, confusion, shares)
-        drawing.suptitle(_title(confusion), fontsize=8.5)
+        figures.title(drawing, _title(confusion))
     return drawing
 
 

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
-from matplotlib import font_manager, rc_context
+from matplotlib import font_manager, get_cachedir, rc_context
 from matplotlib.figure import Figure
 
 WIDTH = 3.4  # inches at 100 dpi: four of them fit side by side on the compare page
@@ -15,7 +16,8 @@ DPI = 100
 # Okabe and Ito's colour-blind-safe colours
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"
 CHINESE_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
+    
     "Microsoft YaHei", "PingFang SC", "Hiragino Sans GB", "SimHei", "Droid Sans Fallback",
 )  # fmt: skip
 
@@ -29,10 +31,26 @@ def canvas(height: float) -> Iterator[Figure]:
         yield Figure(figsize=(WIDTH, height), layout="constrained")
 
 
+def title(drawing: Figure, text: str) -> None:
+    """Write a picture's title."""
+    drawing.suptitle(text, fontsize=8.5)
+
+
+def head(drawing: Figure, name: str) -> None:
+    """Put a name before a picture's title."""
+    title(drawing, f"{displayable(name)}: {drawing.get_suptitle()}")
+
+
 @cache
 def _chinese_font() -> tuple[str, ...]:
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return tuple(name for name in CHINESE_FONTS if name in installed)[:1]
+
+
+def save(drawing: Figure, path: Path) -> None:
+    """Write the picture at its own size, whatever the user's matplotlib settings say of saved figures."""
+    with rc_context({"savefig.dpi": "figure", "savefig.bbox": None}):
+        drawing.savefig(path)
 
 
 def displayable(text: str, limit: int = 28) -> str:
@@ -41,21 +59,24 @@ def displayable(text: str, limit: int = 28) -> str:
     Where Chinese text meets a machine without a Chinese font this is said once in the log, and each such
     character is shown as ``?`` instead of a box.
     """
-    short = text if len(text) <= limit else text[: limit - 1] + "…"
-    if short.isascii() or _chinese_font():
-        return short.replace("$", r"\$")
-    _say_once()
-    known = _glyphs()
-    return "".join(c if ord(c) in known else "?" for c in short).replace("$", r"\$")
+    line = " ".join(text.split())
+    short = line if len(line) <= limit else line[: limit - 1] + "…"
+    unknown = {c for c in short if ord(c) not in _glyphs()}
+    if unknown and not _chinese_font():
+        _say_once()
+    return "".join("?" if c in unknown else c for c in short).replace("$", r"\$")
 
 
 @cache
 def _glyphs() -> frozenset[int]:
-    return frozenset(font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap())
+    fonts = (font_manager.get_font(font_manager.findfont(name)) for name in ("DejaVu Sans", *_chinese_font()))
+    return frozenset().union(*(font.get_charmap() for font in fonts))
 
 
 @cache
 def _say_once() -> None:
     _logger.warning(
-        "no font with Chinese characters is installed: pictures show '?' for some; install e.g. fonts-noto-cjk"
+        "matplotlib knows no font with Chinese characters: pictures show '?' for some; install e.g. fonts-noto-cjk, "
+        "and remove matplotlib's list of fonts in %s",
+        get_cachedir(),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlflow_evalplus.render import markdown
 from mlflow_evalplus.render.classes import interval
-from mlflow_evalplus.results import SliceResult, Slices, number
+from mlflow_evalplus.results import SliceResult, Slices
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,31 +16,33 @@ MAX_ROWS = 20
 
 
 def page(slices: Slices) -> str:
-    """Return the weak slices, then every value of the single columns; at most 20 rows each."""
+    """Return the weak slices, then every single column in an order that lines up across runs.
+
+    Tables have two columns, so that several runs stand side by side, and at most 20 rows.
+    """
     weak = [row for row in slices.rows if row.weak]
-    single = [row for row in slices.rows if len(row.columns) == 1]
     n = len(slices.rows)
     found = f"**{len(weak)} of {n} slices are weak**" if weak else f"None of {n} slices is weak"
     parts = [
         "### Slices",
-        f"{found}: at least 2 points below the rest, q < 0.05 over all slices. "
-        f"Accuracy of all examples: {interval(slices.overall)}.",
+        f"{found} (at least 2 points below the rest, q < 0.05). All examples: {interval(slices.overall)}.",
     ]
     if weak:
-        parts += ["#### Weak slices", _table(weak)]
-    if single:
-        parts += ["#### By column", _table(sorted(single, key=lambda row: (row.columns, row.gap)))]
+        rows = [(f"{row.name} ({row.n:,})", f"{_accuracy(row)}, {gap(row)} points") for row in weak]
+        parts.append(_table("weak slice (n)", rows))
+    for column in dict.fromkeys(sorted(row.columns[0] for row in slices.rows if len(row.columns) == 1)):
+        rows = [(f"{row.values[0]} ({row.n:,})", _accuracy(row)) for row in slices.of(column)]
+        parts.append(_table(f"{markdown.escape(column)} (n)", sorted(rows)))
     parts.append(f"All {n} slices with every metric are in `evalplus/slices.json`.")
     return "\n\n".join(parts)
 
 
-def _table(rows: list[SliceResult]) -> str:
-    cells = [
-        [row.name, row.n, interval(row.metrics["accuracy"]), interval(row.metrics["f1_macro"]),
-         gap(row), number(row.q_value), "weak" if row.weak else ""]
-        for row in rows[:MAX_ROWS]
-    ]  # fmt: skip
-    text = markdown.table(["slice", "n", "accuracy", "F1 macro", "gap", "q", ""], cells)
+def _accuracy(row: SliceResult) -> str:
+    return interval(row.metrics["accuracy"]) + (" ◆" if row.weak else "")
+
+
+def _table(title: str, rows: list[tuple[str, str]]) -> str:
+    text = markdown.table([title, "accuracy"], rows[:MAX_ROWS])
     left = len(rows) - MAX_ROWS
     return text + (f"\n\n… {left} more." if left > 0 else "")
 
@@ -53,11 +55,13 @@ def gap(row: SliceResult) -> str:
 def figure(slices: Slices) -> Figure:
     """Draw accuracy with its interval: weak slices orange, small ones grey, all examples as a line.
 
-    Single columns and weak intersections, at most 20; the axis is fixed at 0 … 1 so that runs compare.
+    Weak slices, then single columns, at most 20, in an order that lines up across runs; the axis is fixed at 0 … 1.
     """
     from mlflow_evalplus.render import figures
 
-    shown = [row for row in slices.rows if row.weak or len(row.columns) == 1][:MAX_ROWS]
+    single = (row for row in slices.rows if len(row.columns) == 1 and not row.weak)
+    weak = [row for row in slices.rows if row.weak]
+    shown = [*weak, *sorted(single, key=lambda row: (row.columns, row.values))][:MAX_ROWS]
     with figures.canvas(height=0.75 + 0.17 * max(len(shown), 1)) as drawing:
         axes = drawing.add_subplot()
         for y, row in enumerate(shown):
@@ -71,8 +75,7 @@ def figure(slices: Slices) -> Figure:
         axes.set_xlim(0, 1)
         axes.set_xlabel("accuracy")
         axes.spines[["top", "right"]].set_visible(False)
-        weak = sum(row.weak for row in slices.rows)
-        drawing.suptitle(f"{weak} weak of {len(slices.rows)} slices ◆", fontsize=8.5)
+        figures.title(drawing, f"{len(weak)} weak of {len(slices.rows)} slices")
     return drawing
 
 

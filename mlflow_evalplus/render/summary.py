@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mlflow_evalplus.render import markdown
 from mlflow_evalplus.render.classes import interval
 from mlflow_evalplus.render.confusion import largest_errors
@@ -9,7 +11,7 @@ from mlflow_evalplus.render.slices import gap
 from mlflow_evalplus.results import Evaluation, Gate, Outcome
 
 KEY_FIGURES = ("accuracy", "f1_macro", "balanced_accuracy", "cohen_kappa", "error_cost")
-MARKS = {Outcome.PASS: "✅ pass", Outcome.FAIL: "❌ fail", Outcome.UNDECIDED: "❔ undecided"}
+MARKS = {Outcome.PASS: "✔ pass", Outcome.FAIL: "✘ fail", Outcome.UNDECIDED: "? undecided"}
 MAX_GATES = 12
 
 
@@ -36,24 +38,28 @@ def _figures(evaluation: Evaluation) -> str:
 
 def next_actions(evaluation: Evaluation) -> list[str]:
     """Return what to do next, the most telling first."""
-    actions = [
-        f"{gate.requirement}: label about {gate.n_needed - gate.estimate.n:,} more examples to decide it"
-        for gate in evaluation.verdict.gates
-        if gate.outcome is Outcome.UNDECIDED and gate.n_needed and gate.estimate
-    ]
+    actions = []
     weak = [row for row in evaluation.slices.rows if row.weak]
     if weak:
         row = weak[0]
-        actions.insert(0, f"look at the slice {row.name}: {gap(row)} points against the rest on {row.n} examples")
-    errors = largest_errors(evaluation.confusion, 1)
-    if errors:
-        label, prediction, n = errors[0]
-        actions.append(f"read the {n:,.0f} examples of {label} that were taken for {prediction}")
+        actions.append(f"look at the slice {row.name}: {gap(row)} points against the rest on {row.n} examples")
+    errors = sum(n for _, _, n in largest_errors(evaluation.confusion, limit=None))
+    for label, prediction, n in largest_errors(evaluation.confusion, limit=1):
+        actions.append(f"read the {n:,.0f} examples of {label} taken for {prediction}: {n / errors:.0%} of all errors")
+    open_gates = [gate for gate in evaluation.verdict.gates if gate.outcome is Outcome.UNDECIDED]
+    nearest = min(open_gates, key=_more_needed, default=None)
+    if nearest and _more_needed(nearest) < math.inf:
+        more = f"label about {_more_needed(nearest):,.0f} more examples to decide “{nearest.requirement}”"
+        actions.append(more + (f", the nearest of {len(open_gates)} open requirements" if len(open_gates) > 1 else ""))
     return actions
 
 
+def _more_needed(gate: Gate) -> float:
+    return gate.n_needed - gate.estimate.n if gate.n_needed and gate.estimate else math.inf
+
+
 def _next(evaluation: Evaluation) -> str:
-    actions = next_actions(evaluation)[:4]
+    actions = next_actions(evaluation)
     return "### What now\n\n" + "\n".join(f"- {markdown.escape(a, limit=400)}" for a in actions) if actions else ""
 
 
@@ -63,9 +69,9 @@ def _gates(gates: tuple[Gate, ...]) -> str:
     order = {Outcome.FAIL: 0, Outcome.UNDECIDED: 1, Outcome.PASS: 2}
     ranked = sorted(gates, key=lambda gate: order[gate.outcome])
     rows = [
-        (gate.requirement, MARKS[gate.outcome], interval(gate.estimate) if gate.estimate else "not measured")
+        (gate.requirement, f"{MARKS[gate.outcome][0]} {interval(gate.estimate) if gate.estimate else 'not measured'}")
         for gate in ranked[:MAX_GATES]
     ]
     left = len(gates) - MAX_GATES
     more = f"\n\n… {left} more in `evalplus/evaluation.json`." if left > 0 else ""
-    return "### Requirements\n\n" + markdown.table(["requirement", "", "measured"], rows, numbers_from=3) + more
+    return "### Requirements\n\n" + markdown.table(["requirement", "measured"], rows) + more

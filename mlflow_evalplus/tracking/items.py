@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from mlflow_evalplus import names
-from mlflow_evalplus.render import classes, confusion, cost_latency, slices, summary
+from mlflow_evalplus.render import classes, confusion, cost_latency, figures, markdown, slices, summary
 from mlflow_evalplus.results import Estimate, Evaluation
 
 
@@ -115,9 +115,20 @@ ANALYSES: tuple[Callable[[Evaluation], Iterator[Item]], ...] = (
 )  # fmt: skip
 
 
-def describe(evaluation: Evaluation) -> tuple[dict[str, float], list[Table | Figure | Page]]:
-    """Return the metrics, finite ones only and at most 200, and all that becomes a file."""
+def describe(evaluation: Evaluation, run_name: str = "") -> tuple[dict[str, float], list[Table | Figure | Page]]:
+    """Return the metrics, finite ones only and at most 200, and all that becomes a file.
+
+    Pages and pictures are headed by the run's name: beside each other they would be nameless.
+    """
     items = list(chain.from_iterable(analysis(evaluation) for analysis in ANALYSES))
     finite = ((i.key, i.value) for i in items if isinstance(i, Metric) and math.isfinite(i.value))
     metrics = {names.metric_key(key): float(value) for key, value in islice(finite, names.MAX_METRICS)}
-    return metrics, [item for item in items if not isinstance(item, Metric)]
+    return metrics, [_headed(item, run_name) for item in items if not isinstance(item, Metric)]
+
+
+def _headed(item: Table | Figure | Page, run_name: str) -> Table | Figure | Page:
+    if run_name and isinstance(item, Page):
+        return Page(item.path, f"#### {markdown.escape(run_name)}\n\n{item.text}")
+    if run_name and isinstance(item, Figure):
+        figures.head(item.drawing, run_name)
+    return item

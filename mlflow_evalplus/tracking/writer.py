@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 import mlflow
 import pyarrow.parquet as pq
 from mlflow.entities import Metric as LoggedMetric
-from mlflow.entities import Param, RunTag
+from mlflow.entities import Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 from mlflow.utils.time import get_current_time_millis
 
 from mlflow_evalplus import names
-from mlflow_evalplus.render import summary
+from mlflow_evalplus.render import figures, summary
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import record, store
 from mlflow_evalplus.tracking.items import Figure, Page, Table, describe
@@ -45,15 +45,15 @@ def log(evaluation: Evaluation, run_id: str | None = None, *, metrics: bool = Tr
     TrackingError
         MLflow does not answer or refuses.
     """
-    values, files = describe(evaluation)
     with store.reaching():
-        run_id = run_id or _active_run()
         client = store.client()
+        run = client.get_run(run_id or _active_run())
+        values, files = describe(evaluation, run.info.run_name or "")
         with TemporaryDirectory(prefix="evalplus-") as folder:
             _write_files(evaluation, files, Path(folder))
-            client.log_artifacts(run_id, folder)
-        tags = {**_tags(evaluation), TABLES: _tables(client, run_id, files)}
-        log_batch(client, run_id, values if metrics else {}, tags=tags)
+            client.log_artifacts(run.info.run_id, folder)
+        tags = {**_tags(evaluation), TABLES: _tables(run, files)}
+        log_batch(client, run.info.run_id, values if metrics else {}, tags=tags)
     return values
 
 
@@ -95,7 +95,7 @@ def _write_files(evaluation: Evaluation, files: Sequence[Table | Figure | Page],
         if isinstance(item, Table):
             item.frame.to_json(path, orient="split", index=False, force_ascii=False)
         elif isinstance(item, Figure):
-            item.drawing.savefig(path)
+            figures.save(item.drawing, path)
         else:
             path.write_text(item.text, encoding="utf-8")
     (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
@@ -116,7 +116,7 @@ def _tags(evaluation: Evaluation) -> dict[str, str]:
     return tags
 
 
-def _tables(client: MlflowClient, run_id: str, files: Sequence[Table | Figure | Page]) -> str:
-    known = json.loads(client.get_run(run_id).data.tags.get(TABLES, "[]"))
+def _tables(run: Run, files: Sequence[Table | Figure | Page]) -> str:
+    known = json.loads(run.data.tags.get(TABLES, "[]"))
     ours = [{"path": item.path, "type": "table"} for item in files if isinstance(item, Table)]
     return json.dumps(known + [entry for entry in ours if entry not in known])

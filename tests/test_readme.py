@@ -1,0 +1,62 @@
+"""Every block of the README runs, and says what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlflow_evalplus import requirements
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def test_python_blocks_run_and_print_what_their_comments_say(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scope: dict[str, object] = {}
+    said = [c for block in blocks("python") for c in re.findall(r"^print\(.*\)\s+# (.*)$", block, re.M)]
+    for block in blocks("python"):
+        exec(block, scope)
+    assert said
+    assert capsys.readouterr().out.splitlines() == said
+
+
+def test_requirements_block_is_accepted() -> None:
+    (block,) = blocks("yaml")
+    assert len(requirements.load(yaml.safe_load(block)).thresholds) == 5
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+@pytest.mark.slow
+def test_commands_run_in_order_as_written(store: str) -> None:
+    """From the main job to the last command, in one working folder, as a user would type them."""
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "MLFLOW_EXPERIMENT_ID"},
+        "MLFLOW_TRACKING_URI": store,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    _shell(f"mlflow run {shlex.quote(str(ROOT))} --env-manager local --experiment-name tests", environment)
+    _shell("mlflow-evalplus promote --name sentiment", environment)
+    Path("recipes").symlink_to(ROOT / "recipes")
+    (commands,) = [block for block in blocks("bash") if "mlflow-evalplus init" in block]
+    _shell(commands, environment)
+    for mentioned in ("compare", "decide", "evaluate", "promote", "doctor", "init"):
+        assert f"mlflow-evalplus {mentioned}" in commands
+
+
+def _shell(script: str, environment: dict[str, str]) -> None:
+    done = subprocess.run(["bash", "-ec", script], env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
