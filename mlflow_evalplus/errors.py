@@ -40,7 +40,7 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     >>> did_you_mean("zzz", ["text", "channel"])
     ''
     """
-    nearest = get_close_matches(given, list(known), n=1, cutoff=0.6)
+    nearest = get_close_matches(given, [str(word) for word in known], n=1, cutoff=0.6)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 

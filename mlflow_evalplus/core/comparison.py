@@ -11,7 +11,7 @@ from scipy import stats
 
 from mlflow_evalplus.core import cost, metrics
 from mlflow_evalplus.core.counts import Margin, count_cells
-from mlflow_evalplus.core.intervals import false_discovery, influence, variance, z_value
+from mlflow_evalplus.core.intervals import ROUNDING, effective_rows, false_discovery, influence, variance, z_value
 from mlflow_evalplus.core.metrics import Metric
 from mlflow_evalplus.core.predictions import FloatArray, Predictions
 from mlflow_evalplus.errors import ComparisonError, shorten
@@ -132,15 +132,17 @@ def _difference(
     value_a, psi_a = influence(metric, shares.sum(axis=3))
     value_b, psi_b = influence(metric, shares.sum(axis=2))
     psi = psi_a[:, :, :, None] - psi_b[:, :, None, :]
-    value = value_a - value_b
-    error = np.sqrt(variance(margin, psi.reshape(margin.rows.shape)))
-    n = margin.rows.sum(axis=1)
-    # no discordant rows: the error is not 0 but below what n rows can show (Wilson's upper bound of 0 / n)
-    half = np.where(error > 0, z * error, (metric.high - metric.low) * z**2 / (n + z**2))
+    value, span = value_a - value_b, metric.high - metric.low
+    var = variance(margin, psi.reshape(margin.rows.shape))
+    behind = metric.denominator(*psi.shape[1:3])
+    n = effective_rows(margin, np.maximum(behind[:, :, None], behind[:, None, :]).ravel())
+    # where all rows differ alike, the error is not 0 but below what n rows can show (Wilson's upper bound of 0 / n)
+    half = np.where(var > ROUNDING * span**2, z * np.sqrt(var), span * z**2 / (n + z**2))
+    # second moment, not variance: McNemar's statistic for accuracy, and finite where all rows differ alike
     with np.errstate(divide="ignore", invalid="ignore"):
-        p_value = np.where(error > 0, 2 * stats.norm.sf(np.abs(value) / error), 1.0)
+        moment = np.sqrt(var + value**2 / n)
+        p_value = np.where(np.abs(value) > ROUNDING * span, 2 * stats.norm.sf(np.abs(value) / moment), 1.0)
     p_value = np.where(np.isnan(value), np.nan, p_value)
-    span = metric.high - metric.low
     return value, np.clip(value - half, -span, span), np.clip(value + half, -span, span), p_value
 
 

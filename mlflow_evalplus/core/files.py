@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from mlflow_evalplus.errors import DataError, did_you_mean
 
-# A message "None" or "NA" is a text, not a missing value: only an empty cell is. And no column is an index: rows
-# longer than the header would shift.
+# A message "None" or "NA" is a text, not a missing value: only an empty cell is. No column is an index: rows longer
+# than the header would shift.
 CSV_OPTIONS: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "index_col": False}
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": lambda path: pd.read_csv(path, encoding="utf-8-sig", **CSV_OPTIONS),
-    ".tsv": lambda path: pd.read_csv(path, sep="\t", encoding="utf-8-sig", **CSV_OPTIONS),
+    ".csv": lambda path: pd.read_csv(path, encoding="utf-8-sig", low_memory=False, **CSV_OPTIONS),
+    ".tsv": lambda path: pd.read_csv(path, sep="\t", encoding="utf-8-sig", low_memory=False, **CSV_OPTIONS),
     ".jsonl": lambda path: pd.read_json(path, lines=True, encoding="utf-8-sig", dtype=False, convert_dates=False),
     ".parquet": pd.read_parquet,
 }

@@ -14,6 +14,7 @@ from mlflow_evalplus.core.predictions import FloatArray
 from mlflow_evalplus.results import Estimate
 
 MIN_CLASS_ROWS = 5
+ROUNDING = 1e-15  # a variance below this share of the squared range is 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def estimate(metric: Metric, counts: Counts, margin: Margin, confidence: float =
     n = (margin.rows * mask).sum(axis=1)
     n_alike = effective_rows(margin, mask)
     with np.errstate(divide="ignore", invalid="ignore"):
-        n_eff = np.where(var > 1e-15, np.minimum(unit * (1 - unit) / var, 3 * n), n_alike)
+        n_eff = np.where(var > ROUNDING, np.minimum(unit * (1 - unit) / var, 3 * n), n_alike)
     lower, upper = wilson(unit, n_eff, z_value(confidence))
     small = _small_support(metric, counts, margin)
     return Estimates(value, metric.low + span * lower, metric.low + span * upper, n, small)

@@ -186,7 +186,7 @@ def error_cost(costs: FloatArray) -> Metric:
     def formula(p: FloatArray) -> tuple[FloatArray, FloatArray]:
         return (p * costs).sum(axis=(1, 2)), np.broadcast_to(costs, p.shape)
 
-    return Metric("error_cost", formula, high=float(costs.max()) or 1.0)
+    return Metric("error_cost", formula, low=min(float(costs.min()), 0.0), high=float(costs.max()) or 1.0)
 
 
 OVERALL: dict[str, Metric] = {

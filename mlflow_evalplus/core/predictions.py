@@ -16,6 +16,7 @@ from mlflow_evalplus import names
 from mlflow_evalplus.errors import ColumnNotFound, DataError, did_you_mean, shorten
 
 MAX_SLICE_VALUES = 200
+DIGEST_ROWS = 100_000  # at a time, so that joined texts stay far below 2 GB
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -62,6 +63,13 @@ class Predictions:
             return None
         return np.asarray(self.table[column].to_numpy(), dtype=np.float64)
 
+    @property
+    def _inputs(self) -> list[str]:
+        """The columns that tell examples apart: ids, else texts, else slice values."""
+        given = self.table.column_names
+        one = [column for column in ("example_id", "text") if column in given][:1]
+        return one or [column for column in given if column.startswith("slice.")]
+
     def with_ids(self) -> Predictions:
         """Return the same rows with ``example_id``: as given, or a stable hash of the text (else the slices).
 
@@ -69,9 +77,7 @@ class Predictions:
         """
         if "example_id" in self.table.column_names:
             return self
-        columns_given = self.table.column_names
-        inputs = ["text"] if "text" in columns_given else [c for c in columns_given if c.startswith("slice.")]
-        columns = [self.table[c].to_pylist() for c in inputs] or [[""] * len(self)]
+        columns = [self.table[c].to_pylist() for c in self._inputs] or [[""] * len(self)]
         seen: dict[str, int] = {}
         ids = []
         for row in zip(*columns, strict=True):
@@ -81,11 +87,17 @@ class Predictions:
         return Predictions(self.table.add_column(0, "example_id", pa.array(ids)), self.labels)
 
     def digest(self) -> str:
-        """Twelve hexadecimal digits of ids and labels: equal where two runs saw the same test set."""
-        table = self.with_ids().table
+        """Twelve hexadecimal digits of ids (else texts, else slices) and labels, in row order.
+
+        Equal where two runs saw the same test set.
+        """
         digest = hashlib.sha256()
-        for column in ("example_id", "label"):
-            digest.update("\x1f".join(table[column].cast(pa.string()).to_pylist()).encode())
+        for column in (*self._inputs, "label"):
+            values = self.table[column].cast(pa.string()).fill_null("").combine_chunks()
+            for start in range(0, len(self), DIGEST_ROWS):
+                part = values.slice(start, DIGEST_ROWS)
+                together = pa.LargeListArray.from_arrays([0, len(part)], part)
+                digest.update(pc.binary_join(together, "\x1f")[0].as_buffer())
         return digest.hexdigest()[:12]
 
 
@@ -157,9 +169,12 @@ def column_names(frame: Any) -> list[str]:
     Raises
     ------
     DataError
-        It is no data frame.
+        It is no data frame, or two of its columns have one name.
     """
-    return _native(frame).collect_schema().names()
+    try:
+        return _native(frame).collect_schema().names()
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(f"two columns have the same name; rename one. {error}") from None
 
 
 def require_columns(frame: Any, columns: Sequence[str]) -> None:
@@ -196,10 +211,15 @@ def _select(frame: Any, wanted: Mapping[str, str]) -> pa.Table:
         table = eager.to_arrow()
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # a pandas object column that mixes types
         table = pa.table({c: [_plain(v) for v in eager[c].to_list()] for c in eager.columns})
+    for field in table.schema:
+        if pa.types.is_nested(field.type):
+            raise DataError(f"column {field.name!r} holds {field.type}; give one plain value per row")
     return table
 
 
 def _plain(value: object) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return None if value is None or value != value else str(value)
 
 
@@ -212,7 +232,9 @@ def _column(name: str, values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
         return _numbers(values, source, 0.0, 1.0, "a probability from 0 to 1")
     if name == "cluster":
         return _clusters(values, source)
-    if name in ("weight", "latency_ms"):
+    if name == "weight":
+        return _numbers(values, source, np.nextafter(0, 1), np.inf, "a number above 0")
+    if name == "latency_ms":
         return _numbers(values, source, 0.0, np.inf, "a number not below 0")
     return _strings(values)
 
@@ -224,7 +246,7 @@ def _strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.if_else(values, "True", "False")  # as Python, pandas and scikit-learn write them
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), None, values)
-        whole = pc.all(pc.equal(pc.floor(values), values)).as_py()
+        whole = pc.all(pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2**53))).as_py()
         values = values.cast(pa.int64()) if whole else values
     return values.cast(pa.string())
 
@@ -242,6 +264,8 @@ def _check_labels(columns: dict[str, Any], declared: tuple[str, ...], source: st
             "from 0); label or remove them"
         )
     found = _values(columns["label"])
+    if names.OTHER in found.union(declared):
+        raise DataError(f"label {names.OTHER!r} is reserved for predictions that are none of the labels; rename it")
     if not declared:
         return _sorted((found | _values(columns["prediction"])) - {names.OTHER})
     unknown = sorted(found - set(declared))
@@ -259,7 +283,7 @@ def _values(column: pa.ChunkedArray) -> set[str]:
 
 def _sorted(labels: set[str]) -> tuple[str, ...]:
     try:
-        return tuple(sorted(labels, key=float))
+        return tuple(sorted(labels, key=lambda label: (float(label), label)))
     except ValueError:
         return tuple(sorted(labels))
 
@@ -276,12 +300,13 @@ def _slice_values(values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
 
 
 def _clusters(values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
+    values = _strings(values)
     if values.null_count:
         raise DataError(
             f"{values.null_count} rows have no value in the cluster column {source!r}; give each row its own "
             "value where it belongs to no group"
         )
-    return _strings(values).dictionary_encode()
+    return values.dictionary_encode()
 
 
 def _numbers(values: pa.ChunkedArray, source: str, low: float, high: float, what: str) -> pa.ChunkedArray:

@@ -16,9 +16,8 @@ DPI = 100
 # Okabe and Ito's colour-blind-safe colours
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8A8A8A"
 CHINESE_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
-    
-    "Microsoft YaHei", "PingFang SC", "Hiragino Sans GB", "SimHei", "Droid Sans Fallback",
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei", "Microsoft YaHei", "PingFang SC", "Hiragino Sans GB", "SimHei", "Droid Sans Fallback",
 )  # fmt: skip
 
 _logger = logging.getLogger(__name__)

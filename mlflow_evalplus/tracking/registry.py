@@ -59,7 +59,7 @@ def promote(run_id: str, name: str, *, why: str = "") -> Promotion:
         run = client.get_run(run_id)
         model_uri = _model_uri(run)
         version, created = _version(run, name, model_uri)
-        client.update_model_version(name, version.version, description=_evidence(run, evaluation, reason, why))
+        client.update_model_version(name, version.version, description=_evidence(run, evaluation, alias, why))
         for key, value in _tags(run, evaluation, alias).items():
             client.set_model_version_tag(name, version.version, key, value)
         client.set_registered_model_alias(name, alias, version.version)
@@ -100,13 +100,13 @@ def _tags(run: Run, evaluation: Evaluation, alias: str) -> dict[str, str]:
     return tags
 
 
-def _evidence(run: Run, evaluation: Evaluation, reason: str, why: str) -> str:
+def _evidence(run: Run, evaluation: Evaluation, alias: str, why: str) -> str:
     """Return the version's description: the registry page shows no metrics, so the evidence stands here."""
     when = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     digest = evaluation.requirements.digest if evaluation.requirements else "none"
     baseline = run.data.tags.get(names.TAG_BASELINE)
     facts = [
-        f"**{reason}**",
+        f"**{'Cleared' if alias == CHAMPION else 'Not cleared'} for launch**",
         f"Why this version: {why}" if why else "",
         f"Promoted {when} from run `{run.info.run_name}` (`{run.info.run_id}`); requirements `{digest}`; "
         f"test data `{evaluation.data_digest}`, {evaluation.n:,} examples.",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from mlflow_evalplus.core.files import NOT_MISSING, check_file
+from mlflow_evalplus.core.files import CSV_OPTIONS, check_file
 from mlflow_evalplus.core.predictions import require_columns
 from mlflow_evalplus.errors import DataError, shorten
 
 SHIPPED = Path(__file__).with_name("messages.csv")
+ONE_CHUNK = 10**9  # rows: `datasets` takes the types of its first chunk for those of the file
 TRAIN = ("train", "training")
 TEST = ("test", "validation", "valid", "val", "dev")
 
@@ -35,17 +37,24 @@ def load(source: str | Path) -> pd.DataFrame:
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     import datasets
 
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # our error says it all
     if str(source).startswith("hf:"):
         return _from_hub(str(source)[3:])
     path = check_file(source)
     kind = {".jsonl": "json", ".parquet": "parquet"}.get(path.suffix.lower(), "csv")
-    options = {"encoding": "utf-8-sig", "sep": "\t" if path.suffix == ".tsv" else ",", **NOT_MISSING}
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    options = {"encoding": "utf-8-sig", "sep": separator, "chunksize": ONE_CHUNK, **CSV_OPTIONS}
     try:
-        loaded = datasets.load_dataset(
-            kind, data_files=str(path), split="train", keep_in_memory=True, **(options if kind == "csv" else {})
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the header would be lost
+            loaded = datasets.load_dataset(
+                kind, data_files=str(path), split="train", keep_in_memory=True, **(options if kind == "csv" else {})
+            )
     except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
-        raise DataError(f"{str(path)!r} cannot be read as {path.suffix}: {error.__cause__ or error}") from None
+        if "corresponds to no data" in str(error):
+            raise DataError(f"{str(path)!r} has no rows") from None
+        reason = str(error.__cause__ or error).strip()
+        raise DataError(f"{str(path)!r} cannot be read as {path.suffix}: {reason}") from None
     frame = loaded.to_pandas()
     if frame.empty:
         raise DataError(f"{str(path)!r} has no rows")
@@ -88,8 +97,8 @@ def split(
 ) -> Split:
     """Part the rows by the file's own split column, else at random, stratified by label.
 
-    By default a column ``split`` is taken where it names a training and a test part. Rows whose text,
-    lower-cased and without extra spaces, is the same always stay on one side.
+    By default a column ``split`` is taken where it names a training and a test part. Rows whose text is the
+    same but for case and extra spaces always stay on one side.
 
     Raises
     ------
@@ -139,4 +148,4 @@ def _own_split(frame: pd.DataFrame, text: str, column: str) -> Split:
 
 
 def _normalised(texts: pd.Series) -> pd.Series:
-    return texts.astype(str).str.lower().str.split().str.join(" ")
+    return texts.map(lambda text: " ".join(str(text).casefold().split()))  # pandas' own differs by its string type

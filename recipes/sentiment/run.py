@@ -52,7 +52,7 @@ def run(
         label=wanted.task.label,
         annotators=_annotators(frame, data, annotators),
         seed=seed,
-        source=data or "shipped messages",
+        source=data or rows.SHIPPED.name,
     )
     rows.check(frame, text=task.text, label=task.label, labels=wanted.task.labels, slices=wanted.slices)
     if not candidates and len(task.annotators) < 2:
@@ -87,7 +87,7 @@ def _requirements(
         wanted = asked.load(yaml.safe_load(drafted))
         screen.print("No requirements given; drafted from the data: " + "; ".join(remarks), markup=False)
     task = {"text": text or wanted.task.text or "text", "label": label or wanted.task.label}
-    own = {"slices": slices.split(",")} if slices else {}
+    own = {"slices": [name.strip() for name in slices.split(",")]} if slices else {}
     content = wanted.model_dump(by_alias=True, exclude_unset=True)
     merged = {**content, **own, "task": {**content.get("task", {}), **task}}
     if slices:
