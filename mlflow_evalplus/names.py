@@ -65,6 +65,7 @@ TAG_KIND = "evalplus.kind"
 TAG_ITERATION = "evalplus.iteration"
 TAG_SERIES = "evalplus.series"
 TAG_BASELINE = "evalplus.baseline"  # the paired difference against the baseline, in words
+TAG_BASELINE_RUN = "evalplus.baseline_run"  # its id
 TAG_RUN = "evalplus.run"  # on a model version: the run that it was promoted from
 TAG_ACCURACY = "evalplus.accuracy"  # on a model version, with its interval
 TAG_PROMOTED_AS = "evalplus.promoted_as"  # on a model version: champion or challenger
@@ -97,9 +98,12 @@ def metric_key(text: str) -> str:
 def metric_value_key(section: str, value: str) -> str:
     """Return the key of `value` in `section`; a slash inside the value would open a section of its own.
 
+    Nothing, one dot and two dots, which MLflow refuses as the end of a path, become ``_`` and ``__``.
+
     Examples
     --------
     >>> metric_value_key("f1_by_class", "n/a")
     'f1_by_class/n_a'
     """
-    return metric_key(f"{section}/" + value.replace("/", "_"))
+    plain = value.replace("/", "_")
+    return metric_key(f"{section}/" + (plain if plain.strip(".") else plain.replace(".", "_") or "_"))

@@ -216,7 +216,8 @@ def _undeclared(content: Mapping[str, Any]) -> Iterator[tuple[tuple[object, ...]
         if not isinstance(threshold, Mapping):
             continue
         for key in ("every", "slice"):
-            column = str(threshold.get(key, "")).split("=")[0]
+            named = str(threshold.get(key) or "")
+            column = named.split("=")[0] if key == "slice" else named
             if column and column not in slices:
                 yield ("thresholds", index, key), _unknown(column, "slices", slices)
         label = threshold.get("class")

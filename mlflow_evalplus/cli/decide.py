@@ -15,6 +15,7 @@ from mlflow_evalplus.cli.options import (
     print_json,
     requirements_option,
 )
+from mlflow_evalplus.names import TAG_BASELINE_RUN
 
 
 @click.command(
@@ -26,7 +27,7 @@ from mlflow_evalplus.cli.options import (
 @click.argument("run", required=False, metavar="[RUN]")
 @experiment_option
 @requirements_option
-@click.option("--baseline", metavar="RUN", help="Run that non-inferiority requirements compare with.")
+@click.option("--baseline", metavar="RUN", help="Run to be not worse than; by default the series'.")
 @json_option
 def command(
     run: str | None,
@@ -41,16 +42,15 @@ def command(
     """
     from dataclasses import asdict
 
-    from mlflow_evalplus import compare
     from mlflow_evalplus.core.decision import decide
     from mlflow_evalplus.render.terminal import verdict as table
-    from mlflow_evalplus.tracking.reader import find_runs, load
+    from mlflow_evalplus.tracking.reader import compare, find_runs, load
 
     found = find_runs([run] if run else [], experiment)[-1]
     evaluation = load(found.info.run_id)
-    base = find_runs([baseline], experiment)[0].info.run_id if baseline else None
-    comparison = compare(evaluation, base) if base else None
-    verdict = decide(evaluation, requirements_file, comparison=comparison)
+    base = find_runs([baseline], experiment)[0].info.run_id if baseline else found.data.tags.get(TAG_BASELINE_RUN)
+    comparison = compare(evaluation, base) if base and base != found.info.run_id else None
+    verdict = decide(evaluation, requirements_file or None, comparison=comparison)
     if as_json:
         print_json({"run_id": found.info.run_id, "run": found.info.run_name, **asdict(verdict)})
     else:

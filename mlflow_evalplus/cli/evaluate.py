@@ -54,7 +54,7 @@ def command(
         raise click.UsageError("give --predictions FILE, or --model URI with --data FILE")
     shared = {
         "requirements": requirements_file or None, "label": label or None, "example_id": example_id,
-        "slices": slices.split(",") if slices else None,
+        "slices": [name.strip() for name in slices.split(",")] if slices else None,
         "run_name": run_name, "experiment": experiment, "log": not no_log,
     }  # fmt: skip
     if predictions:

@@ -11,7 +11,7 @@ from scipy import stats
 
 from mlflow_evalplus.core import cost, metrics
 from mlflow_evalplus.core.counts import Margin, count_cells
-from mlflow_evalplus.core.intervals import ROUNDING, effective_rows, false_discovery, influence, variance, z_value
+from mlflow_evalplus.core.intervals import ROUNDING, effective_rows, false_discovery, influence, quantile, variance
 from mlflow_evalplus.core.metrics import Metric
 from mlflow_evalplus.core.predictions import FloatArray, Predictions
 from mlflow_evalplus.errors import ComparisonError, shorten
@@ -69,13 +69,12 @@ def compare_evaluations(
     cells = (rows_a.label_codes("label") * (k + 1) + rows_a.label_codes("prediction")) * (k + 1)
     cells = cells + rows_b.label_codes("prediction")
     margins = count_cells(rows_a, cells, k * (k + 1) ** 2, intersections=intersections)
-    z = z_value(a.confidence)
-    (overall,) = _differences(chosen, margins[()], k, z)
+    (overall,) = _differences(chosen, margins[()], k, a.confidence)
     right_a, right_b = (r.label_codes("prediction") == r.label_codes("label") for r in (rows_a, rows_b))
     fixed, broken = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
     return Comparison(
         a=names[0], b=names[1], n=len(rows_a), metrics=overall,
-        slices=_slices(margins, chosen, k, z), fixed=fixed, broken=broken,
+        slices=_slices(margins, chosen, k, a.confidence), fixed=fixed, broken=broken,
         mcnemar_p=mcnemar(fixed, broken),
     )  # fmt: skip
 
@@ -113,9 +112,10 @@ def _same_labels(a: Predictions, b: Predictions) -> tuple[Predictions, Predictio
     return replace(a, labels=union), replace(b, labels=union)
 
 
-def _differences(chosen: dict[str, Metric], margin: Margin, k: int, z: float) -> list[dict[str, Difference]]:
+def _differences(chosen: dict[str, Metric], margin: Margin, k: int, confidence: float) -> list[dict[str, Difference]]:
     """Return each slice's differences: the mean of ``ψ_A(row) - ψ_B(row)`` has their variance."""
     shares = margin.shares.reshape(-1, k, k + 1, k + 1)
+    z = quantile(margin, confidence)
     columns = {name: _difference(metric, margin, shares, z) for name, metric in chosen.items()}
     n = margin.rows.sum(axis=1)
     return [{name: _at(column, i, int(n[i])) for name, column in columns.items()} for i in range(len(n))]
@@ -127,7 +127,7 @@ def _at(column: tuple[FloatArray, ...], index: int, n: int) -> Difference:
 
 
 def _difference(
-    metric: Metric, margin: Margin, shares: FloatArray, z: float
+    metric: Metric, margin: Margin, shares: FloatArray, z: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     value_a, psi_a = influence(metric, shares.sum(axis=3))
     value_b, psi_b = influence(metric, shares.sum(axis=2))
@@ -140,20 +140,19 @@ def _difference(
     half = np.where(var > ROUNDING * span**2, z * np.sqrt(var), span * z**2 / (n + z**2))
     # second moment, not variance: McNemar's statistic for accuracy, and finite where all rows differ alike
     with np.errstate(divide="ignore", invalid="ignore"):
-        moment = np.sqrt(var + value**2 / n)
-        p_value = np.where(np.abs(value) > ROUNDING * span, 2 * stats.norm.sf(np.abs(value) / moment), 1.0)
-    p_value = np.where(np.isnan(value), np.nan, p_value)
+        moment = np.sqrt(np.maximum(var, ROUNDING * span**2) + value**2 / n)
+    p_value = 2 * stats.norm.sf(np.abs(value) / moment)
     return value, np.clip(value - half, -span, span), np.clip(value + half, -span, span), p_value
 
 
 def _slices(
-    margins: dict[tuple[str, ...], Margin], chosen: dict[str, Metric], k: int, z: float
+    margins: dict[tuple[str, ...], Margin], chosen: dict[str, Metric], k: int, confidence: float
 ) -> tuple[SliceDifference, ...]:
     rows = [
         SliceDifference(columns, values, differences, q_value=float("nan"))
         for columns, margin in margins.items()
         if columns
-        for values, differences in zip(margin.values, _differences(chosen, margin, k, z), strict=True)
+        for values, differences in zip(margin.values, _differences(chosen, margin, k, confidence), strict=True)
     ]
     q_values = false_discovery(np.array([row.metrics["accuracy"].p_value for row in rows]))
     judged = [replace(row, q_value=float(q)) for row, q in zip(rows, q_values, strict=True)]

@@ -154,7 +154,8 @@ def examples_needed(threshold: Threshold, found: Estimate | Difference) -> int |
     """
     t, value = _bound(threshold), found.value
     bound = found.lower if value > t else found.upper
-    if value == t or math.isnan(bound) or threshold.metric in names.LATENCY_METRICS:
+    equal = math.isclose(value, t, abs_tol=1e-9)  # no number of examples tells them apart
+    if equal or math.isnan(bound) or threshold.metric in names.LATENCY_METRICS:
         return None
     if isinstance(found, Difference):
         return math.ceil(found.n * ((value - bound) / (value - t)) ** 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import stats
@@ -34,9 +35,17 @@ class Estimates:
         )  # fmt: skip
 
 
-def z_value(confidence: float) -> float:
-    """Return the two-sided standard normal quantile, 1.96 for 0.95."""
-    return float(stats.norm.ppf((1 + confidence) / 2))
+def quantile(margin: Margin, confidence: float) -> FloatArray:
+    """Return the two-sided quantile per slice: normal (1.96 for 0.95); t on G - 1 degrees for rows in G clusters."""
+    tail = (1 + confidence) / 2
+    if margin.n_clusters is None:
+        return np.full(len(margin.values), _normal(tail))
+    return np.asarray(stats.t.ppf(tail, np.maximum(margin.n_clusters - 1, 1)))
+
+
+@cache
+def _normal(tail: float) -> float:
+    return float(stats.norm.ppf(tail))
 
 
 def influence(metric: Metric, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -68,10 +77,9 @@ def variance(margin: Margin, psi: FloatArray) -> FloatArray:
 
 def small_sample(margin: Margin) -> FloatArray:
     """Return G / (G - 1) per slice where G clusters hold the rows, 1 where rows are independent."""
-    if margin.blocks is None:
+    if margin.n_clusters is None:
         return np.ones(len(margin.values))
-    clusters = np.bincount(margin.blocks.slices, minlength=len(margin.values))
-    return clusters / np.maximum(clusters - 1, 1)
+    return margin.n_clusters / np.maximum(margin.n_clusters - 1, 1)
 
 
 def estimate(metric: Metric, counts: Counts, margin: Margin, confidence: float = 0.95) -> Estimates:
@@ -80,7 +88,7 @@ def estimate(metric: Metric, counts: Counts, margin: Margin, confidence: float =
     Wilson's interval with the effective sample size ``n_eff = m (1 - m) / Var(m)`` on the metric scaled to
     0 … 1, at most 3 n; where the variance is 0 the effective number of the rows (clusters) behind it.
     For accuracy, precision and recall of unclustered rows it is Wilson's interval on their own
-    denominators.
+    denominators. For clustered rows the normal quantile gives way to t on G - 1 degrees of freedom.
 
     Notes
     -----
@@ -96,7 +104,7 @@ def estimate(metric: Metric, counts: Counts, margin: Margin, confidence: float =
     n_alike = effective_rows(margin, mask)
     with np.errstate(divide="ignore", invalid="ignore"):
         n_eff = np.where(var > ROUNDING, np.minimum(unit * (1 - unit) / var, 3 * n), n_alike)
-    lower, upper = wilson(unit, n_eff, z_value(confidence))
+    lower, upper = wilson(unit, n_eff, quantile(margin, confidence))
     small = _small_support(metric, counts, margin)
     return Estimates(value, metric.low + span * lower, metric.low + span * upper, n, small)
 
@@ -108,7 +116,7 @@ def effective_rows(margin: Margin, mask: FloatArray) -> FloatArray:
     return np.asarray(np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0))
 
 
-def wilson(share: FloatArray, n: FloatArray, z: float) -> tuple[FloatArray, FloatArray]:
+def wilson(share: FloatArray, n: FloatArray, z: FloatArray | float) -> tuple[FloatArray, FloatArray]:
     """Return Wilson's score interval of a share in 0 … 1 from `n` examples; nan where the share is, or n is 0."""
     share = np.where(n > 0, share, np.nan)
     n = np.where(n > 0, n, 1.0)

@@ -30,7 +30,8 @@ def percentiles(milliseconds: FloatArray, confidence: float = 0.95) -> dict[str,
         share = int(name.rsplit("p", 1)[1]) / 100
         low, high = int(stats.binom.ppf(tail, n, share)) - 1, int(stats.binom.ppf(1 - tail, n, share))
         value = float(np.quantile(ordered, share)) if n else np.nan
-        lower = float(ordered[low]) if 0 <= low < n else np.nan
+        # the value interpolates between ranks, so among very few requests it can lie below the bound's rank
+        lower = min(float(ordered[low]), value) if 0 <= low < n else np.nan
         upper = float(ordered[high]) if high < n else np.nan
         estimates[name] = Estimate(value, lower, upper, n)
     return estimates

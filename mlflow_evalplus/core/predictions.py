@@ -93,9 +93,13 @@ class Predictions:
         """
         digest = hashlib.sha256()
         for column in (*self._inputs, "label"):
-            values = self.table[column].cast(pa.string()).fill_null("").combine_chunks()
+            if pa.types.is_dictionary(self.table[column].type):
+                codes, meant = self.codes(column)
+                digest.update("\x1f".join(meant).encode() + codes.astype("<u4").tobytes())
+                continue
+            values = self.table[column].fill_null("").combine_chunks()
             for start in range(0, len(self), DIGEST_ROWS):
-                part = values.slice(start, DIGEST_ROWS)
+                part = values.slice(start, DIGEST_ROWS).cast(pa.string())
                 together = pa.LargeListArray.from_arrays([0, len(part)], part)
                 digest.update(pc.binary_join(together, "\x1f")[0].as_buffer())
         return digest.hexdigest()[:12]
@@ -251,8 +255,15 @@ def _strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return values.cast(pa.string())
 
 
+def _encoded(values: pa.ChunkedArray, missing: str | None = None) -> pa.ChunkedArray:
+    """Return dictionary-encoded strings; long columns are encoded before they are cast, which is cheaper."""
+    strings = values if pa.types.is_large_string(values.type) else _strings(values)
+    filled = strings if missing is None else strings.fill_null(missing)
+    return filled.dictionary_encode().cast(pa.dictionary(pa.int32(), pa.string()))
+
+
 def _labels(label: pa.ChunkedArray, prediction: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    return _strings(label).dictionary_encode(), _strings(prediction).fill_null(names.OTHER).dictionary_encode()
+    return _encoded(label), _encoded(prediction, names.OTHER)
 
 
 def _check_labels(columns: dict[str, Any], declared: tuple[str, ...], source: str) -> tuple[str, ...]:
@@ -289,7 +300,7 @@ def _sorted(labels: set[str]) -> tuple[str, ...]:
 
 
 def _slice_values(values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
-    encoded = _strings(values).fill_null(names.MISSING).dictionary_encode()
+    encoded = _encoded(values, names.MISSING)
     distinct = _values(encoded)
     if len(distinct) > MAX_SLICE_VALUES:
         raise DataError(

@@ -18,6 +18,7 @@ from mlflow_evalplus.results import Estimate, SliceResult, Slices
 MIN_GAP = 0.02
 MAX_Q = 0.05
 MIN_ROWS = 30
+ROUNDING = 1e-12  # a smaller gap is none
 
 
 def slices(counts: Counts, metrics: Mapping[str, Metric], overall: Estimate, confidence: float) -> Slices:
@@ -89,7 +90,7 @@ def gap_tests(counts: Counts, margin: Margin) -> tuple[FloatArray, FloatArray]:
         else:
             spread, clusters = _clustered_spread(counts.overall, margin, right - pooled, weights, rest)
             p_values = 2 * stats.t.sf(np.abs(gaps) / np.sqrt(spread), np.maximum(clusters - 1, 1))
-    p_values = np.where(np.isnan(gaps), np.nan, np.where(gaps == 0, 1.0, p_values))
+    p_values = np.where(np.isnan(gaps), np.nan, np.where(np.abs(gaps) < ROUNDING, 1.0, p_values))
     if margin.blocks is None and np.array_equal(margin.rows, margin.weights):
         _exact_where_small(p_values, weights, hits, rest, all_hits - hits)
     return gaps, p_values

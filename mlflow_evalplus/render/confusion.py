@@ -16,23 +16,24 @@ MAX_LABELS = 20
 
 
 def page(confusion: Confusion) -> str:
-    """Return counts, shares of the label, and the most frequent errors; narrow enough to stand side by side."""
-    headers = ["label ↓ taken for →", *map(markdown.escape, confusion.predictions)]
-    counts = [
-        [label, *(f"{n:,.0f}" for n in row)] for label, row in zip(confusion.labels, confusion.counts, strict=True)
+    """Return counts, shares of the label, and the most frequent errors; narrow enough to stand side by side.
+
+    Of more than 20 labels the first 20 are shown.
+    """
+    headers = ["label ↓ taken for →", *map(markdown.escape, confusion.predictions[:MAX_LABELS])]
+    rows = list(zip(confusion.labels, confusion.counts, confusion.shares("label"), strict=True))[:MAX_LABELS]
+    counts = [[label, *(f"{n:,.0f}" for n in counts[:MAX_LABELS])] for label, counts, _ in rows]
+    shares = [[label, *map(_percent, shares[:MAX_LABELS])] for label, _, shares in rows]
+    left = len(confusion.labels) - MAX_LABELS
+    parts = [
+        "### Confusion matrix",
+        markdown.table(headers, counts),
+        "Shares of the label's examples:",
+        markdown.table(headers, shares),
+        f"{left} more labels are in `evalplus/confusion.json`." if left > 0 else "",
+        _largest_errors(confusion),
     ]
-    shares = [
-        [label, *map(_percent, row)] for label, row in zip(confusion.labels, confusion.shares("label"), strict=True)
-    ]
-    return "\n\n".join(
-        [
-            "### Confusion matrix",
-            markdown.table(headers, counts[:MAX_LABELS]),
-            "Shares of the label's examples:",
-            markdown.table(headers, shares[:MAX_LABELS]),
-            _largest_errors(confusion),
-        ]
-    )
+    return "\n\n".join(part for part in parts if part)
 
 
 def largest_errors(confusion: Confusion, limit: int | None = 5) -> list[tuple[str, str, float]]:
@@ -71,9 +72,10 @@ def figure(confusion: Confusion) -> Figure:
         axes = drawing.add_subplot()
         axes.imshow([[0.0 if math.isnan(s) else s for s in row] for row in shares],
                     cmap="Blues", vmin=0, vmax=1, aspect="auto")  # fmt: skip
-        axes.set_xticks(range(len(predictions)), [figures.displayable(name, 14) for name in predictions])
+        shown = [figures.displayable(name, 14) for name in predictions]
+        axes.set_xticks(range(len(predictions)), shown)
         axes.set_yticks(range(len(labels)), [figures.displayable(name, 14) for name in labels])
-        if len(predictions) > 4:
+        if len(predictions) > 4 or sum(map(figures.width, shown)) > 28:
             axes.tick_params(axis="x", labelrotation=60)
         axes.set_xlabel("prediction")
         axes.set_ylabel("label")

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
+from unicodedata import east_asian_width
 
 from matplotlib import font_manager, get_cachedir, rc_context
 from matplotlib.figure import Figure
@@ -37,7 +39,7 @@ def title(drawing: Figure, text: str) -> None:
 
 def head(drawing: Figure, name: str) -> None:
     """Put a name before a picture's title."""
-    title(drawing, f"{displayable(name)}: {drawing.get_suptitle()}")
+    title(drawing, f"{displayable(name, 20)}: {drawing.get_suptitle()}")
 
 
 @cache
@@ -58,12 +60,23 @@ def displayable(text: str, limit: int = 28) -> str:
     Where Chinese text meets a machine without a Chinese font this is said once in the log, and each such
     character is shown as ``?`` instead of a box.
     """
-    line = " ".join(text.split())
-    short = line if len(line) <= limit else line[: limit - 1] + "…"
+    short = _cut(" ".join(text.split()), limit)
     unknown = {c for c in short if ord(c) not in _glyphs()}
     if unknown and not _chinese_font():
         _say_once()
     return "".join("?" if c in unknown else c for c in short).replace("$", r"\$")
+
+
+def width(text: str) -> int:
+    """Return the room that a text takes, in Latin letters: a Chinese character is as wide as two."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _cut(text: str, limit: int) -> str:
+    if width(text) <= limit:
+        return text
+    ends = accumulate(map(width, text))
+    return "".join(c for c, end in zip(text, ends, strict=True) if end < limit) + "…"
 
 
 @cache

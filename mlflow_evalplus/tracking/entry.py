@@ -77,7 +77,7 @@ def evaluate_model(
     config: dict[str, Any] = {"requirements": wanted, "slices": chosen, "example_id": example_id}
     if not log:
         return _without_run(loaded, frame, label, config), None
-    with _run(run_name, experiment) as run_id:
+    with store.reaching(), _run(run_name, experiment) as run_id:
         mlflow.models.evaluate(
             loaded, frame, targets=label, model_type="classifier",
             evaluators=["evalplus"], evaluator_config={"evalplus": config},

@@ -21,6 +21,13 @@ CONFIG_KEYS = (
     "requirements", "slices", "intersections", "text", "cluster", "weight", "example_id", "annotators",
     "scores", "confidence", "extra_columns", "latency_requests",
 )  # fmt: skip
+# Of MLflow's own evaluators: without nesting, one evaluator_config goes to all evaluators.
+MLFLOW_KEYS = (
+    "average", "col_mapping", "eval_results_mode", "eval_results_path", "explainability_algorithm",
+    "explainability_kernel_link", "explainability_nsamples", "ignore_exceptions", "label_list", "log_explainer",
+    "log_metrics_with_dataset_info", "log_model_explainability", "max_classes_for_multiclass_roc_pr",
+    "metric_prefix", "pos_label", "sample_weights",
+)  # fmt: skip
 SPARK_LIMIT = 10_000  # rows to which mlflow.models.evaluate cuts a Spark data frame
 
 
@@ -39,7 +46,7 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
     def can_evaluate(cls, *, model_type: str | None, evaluator_config: Any = None, **kwargs: Any) -> bool:
         """Only classifiers, and only where one of our keys is configured: else we stay out of the way."""
         config = evaluator_config or {}
-        ours = any(key in CONFIG_KEYS or did_you_mean(str(key), CONFIG_KEYS) for key in config)
+        ours = any(did_you_mean(str(key), CONFIG_KEYS) for key in config if key not in MLFLOW_KEYS)
         return model_type == "classifier" and ours
 
     def evaluate(
@@ -73,12 +80,22 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
     from mlflow_evalplus.tracking.scoring import ask
 
     wanted = _requirements(config)
-    rows, inputs = _rows(dataset, config, wanted)
+    rows, features = _rows(dataset, config)
+    label = dataset.targets_name or "targets"
+    rows[label] = dataset.labels_data
+    named: dict[str, Any] = {
+        "label": label, "labels": wanted.task.labels, "slices": wanted.slices, "cluster": wanted.cluster,
+        "text": config.get("text") or (wanted.task.text if wanted.task.text in rows else None),
+        "weight": config.get("weight"), "example_id": config.get("example_id"),
+        "annotators": config.get("annotators") or (),
+    }  # fmt: skip
     scores = dict(config.get("scores") or {})
     latency = None
     if model is not None:
+        read(rows, prediction=label, **named)  # what is wrong with the data is said before the model is asked
+        hidden = [*wanted.slices, wanted.cluster, named["weight"], named["example_id"], *named["annotators"]]
         answers = ask(
-            model, rows[inputs], labels=wanted.task.labels, output=output,
+            model, features, hidden=hidden, labels=wanted.task.labels, output=output,
             requests=config.get("latency_requests", 200), confidence=wanted.confidence,
         )  # fmt: skip
         rows["__prediction"] = answers.predictions
@@ -90,20 +107,15 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
         rows["__prediction"] = dataset.predictions_data
     else:
         raise DataError("neither a model nor predictions were given to mlflow.models.evaluate")
-    text = config.get("text") or wanted.task.text
-    predictions = read(
-        rows, label="__label", prediction="__prediction", labels=wanted.task.labels, scores=scores,
-        text=text if text in rows else None, slices=wanted.slices, cluster=wanted.cluster,
-        weight=config.get("weight"), example_id=config.get("example_id"),
-        annotators=config.get("annotators") or (),
-    )  # fmt: skip
+    predictions = read(rows, prediction="__prediction", scores=scores, **named)
     return evaluate_predictions(predictions, wanted, latency=latency, notes=_notes(dataset))
 
 
 def _requirements(config: dict[str, Any]) -> Requirements:
     from mlflow_evalplus import requirements as asked
 
-    unknown = [key for key in config if key not in CONFIG_KEYS]
+    known = {*CONFIG_KEYS, *MLFLOW_KEYS} - {"sample_weights"}  # to ignore weights would be to answer wrongly
+    unknown = [key for key in config if key not in known]
     if unknown:
         raise EvalPlusError(
             f"evaluator_config of 'evalplus' has the unknown key {unknown[0]!r}; keys are {shorten(CONFIG_KEYS, 20)}."
@@ -116,25 +128,22 @@ def _requirements(config: dict[str, Any]) -> Requirements:
     return asked.load({**wanted.model_dump(by_alias=True, exclude_unset=True), **own})
 
 
-def _rows(dataset: Any, config: dict[str, Any], wanted: Requirements) -> tuple[pd.DataFrame, list[Any]]:
-    """Return all columns at hand with the labels, and which of them are the model's inputs."""
+def _rows(dataset: Any, config: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return all columns at hand, and those among which the model finds its inputs."""
     import numpy as np
     import pandas as pd
 
     features = dataset.features_data
     if not isinstance(features, pd.DataFrame):
         features = pd.DataFrame(np.asarray(features), columns=list(dataset.feature_names))
-    ours = [*wanted.slices, wanted.cluster, config.get("weight"), config.get("example_id")]
-    ours += [*(config.get("annotators") or ()), *(config.get("scores") or {}).values()]
-    inputs = [column for column in features.columns if column not in ours]
-    rows = features.reset_index(drop=True)
+    features = features.reset_index(drop=True)
     extra = config.get("extra_columns")
-    if extra is not None:
-        if len(extra) != len(rows):
-            raise DataError(f"extra_columns has {len(extra)} rows, the data {len(rows)}")
-        fresh = [column for column in extra.columns if column not in rows.columns]
-        rows = pd.concat([rows, extra[fresh].reset_index(drop=True)], axis=1)
-    return rows.assign(__label=np.asarray(dataset.labels_data)), inputs
+    if extra is None:
+        return features.copy(deep=False), features
+    if len(extra) != len(features):
+        raise DataError(f"extra_columns has {len(extra)} rows, the data {len(features)}")
+    fresh = [column for column in extra.columns if column not in features.columns]
+    return pd.concat([features, extra[fresh].reset_index(drop=True)], axis=1), features
 
 
 def _notes(dataset: Any) -> tuple[str, ...]:

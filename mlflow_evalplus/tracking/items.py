@@ -109,9 +109,10 @@ def _slices(evaluation: Evaluation) -> Iterator[Item]:
             yield Metric(key, row.metrics["accuracy"].value)
 
 
-# The list that is walked for every evaluation; a new analysis adds its line here.
+# The list that is walked for every evaluation; a new analysis adds its line here. Those of many metrics come last, so
+# that they do not crowd out the others.
 ANALYSES: tuple[Callable[[Evaluation], Iterator[Item]], ...] = (
-    _summary, _confusion, _classes, _cost_latency, _slices,
+    _summary, _confusion, _cost_latency, _classes, _slices,
 )  # fmt: skip
 
 

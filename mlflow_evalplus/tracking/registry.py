@@ -14,7 +14,7 @@ from mlflow_evalplus.errors import TrackingError
 from mlflow_evalplus.render import summary
 from mlflow_evalplus.results import Evaluation, Outcome
 from mlflow_evalplus.tracking import store
-from mlflow_evalplus.tracking.reader import load
+from mlflow_evalplus.tracking.series import load_decided
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 
@@ -51,12 +51,13 @@ def promote(run_id: str, name: str, *, why: str = "") -> Promotion:
         The run has no evaluation or no logged model, or MLflow refuses.
     """
     client = store.client()
-    evaluation = load(run_id, predictions=False)
+    with store.reaching():
+        run = client.get_run(run_id)
+    evaluation = load_decided(run)
     cleared = evaluation.verdict.outcome is Outcome.PASS
     alias = CHAMPION if cleared else CHALLENGER
     reason = ("cleared for launch. " if cleared else "not cleared for launch. ") + evaluation.verdict.sentence
     with store.reaching():
-        run = client.get_run(run_id)
         model_uri = _model_uri(run)
         version, created = _version(run, name, model_uri)
         client.update_model_version(name, version.version, description=_evidence(run, evaluation, alias, why))
@@ -80,7 +81,8 @@ def _model_uri(run: Run) -> str:
 
 def _version(run: Run, name: str, model_uri: str) -> tuple[ModelVersion, bool]:
     client = mlflow.MlflowClient()
-    for version in client.search_model_versions(f"name = '{name.replace(chr(39), '')}'"):
+    quote = '"' if "'" in name else "'"
+    for version in client.search_model_versions(f"name = {quote}{name.replace(quote, '')}{quote}"):
         if version.tags.get(names.TAG_RUN) == run.info.run_id:
             return version, False
     return mlflow.register_model(model_uri, name), True

@@ -14,11 +14,14 @@ import pandas as pd
 from mlflow.pyfunc import PyFuncModel
 
 from mlflow_evalplus.core.latency import percentiles
+from mlflow_evalplus.core.predictions import require_columns
 from mlflow_evalplus.errors import DataError, shorten
 from mlflow_evalplus.results import Latency
 
 WARM_UP = 5
 MAX_SECONDS = 5.0  # spent on single requests
+# Their predict is not the most probable class, so they are asked for predictions and not for probabilities.
+OWN_PREDICT = ("SVC", "NuSVC", "FixedThresholdClassifier", "TunedThresholdClassifierCV")
 PREDICTION_COLUMNS = ("prediction", "predictions", "label", "labels")
 
 
@@ -35,6 +38,7 @@ def ask(
     model: PyFuncModel,
     features: pd.DataFrame,
     *,
+    hidden: Sequence[str | None] = (),
     labels: Sequence[str] = (),
     output: str | None = None,
     requests: int = 200,
@@ -47,6 +51,8 @@ def ask(
     model : mlflow.pyfunc.PyFuncModel
         Asked for its inputs only: columns outside its signature are not passed to it.
     features : pandas.DataFrame
+    hidden : sequence of str, optional
+        Columns that only a model whose signature names them is given.
     labels : sequence of str, optional
         Names of the columns of a probability matrix, where the model does not name them.
     output : str, optional
@@ -59,12 +65,18 @@ def ask(
     Raises
     ------
     DataError
-        The model returns another number of answers than rows, or nothing that can be read as answers.
+        The model lacks a column or fails, returns another number of answers than rows, or nothing that can be
+        read as answers.
     """
-    features = _inputs_only(model, features)
+    features = _inputs_only(model, features, hidden)
     call, classes = _caller(model)
     start = time.perf_counter()
-    raw = call(features)
+    try:
+        raw = call(features)
+    except Exception as error:  # a model may fail in any way
+        first = next(iter(str(error).splitlines()), "")
+        columns = shorten(features.columns)
+        raise DataError(f"the model failed on the columns {columns}: {type(error).__name__}: {first}") from error
     seconds = time.perf_counter() - start
     predictions, scores = read_output(raw, classes or labels, output)
     if len(predictions) != len(features):
@@ -77,29 +89,47 @@ def ask(
     return Answers(predictions, scores, Latency(single, len(features), seconds, machine()))
 
 
-def _inputs_only(model: PyFuncModel, features: pd.DataFrame) -> pd.DataFrame:
-    schema = model.metadata.get_input_schema() if model.metadata else None
-    wanted = schema.input_names() if schema and schema.has_input_names() else []
-    inputs = [name for name in wanted if name in features.columns]
-    return features[inputs] if inputs else features
+def _inputs_only(model: PyFuncModel, features: pd.DataFrame, hidden: Sequence[str | None]) -> pd.DataFrame:
+    metadata = _metadata(model)
+    schema = metadata.get_input_schema() if metadata else None
+    if schema and schema.has_input_names():
+        require_columns(features, schema.required_input_names())
+        return features[[name for name in schema.input_names() if name in features.columns]]
+    return features[[name for name in features.columns if name not in hidden]]
 
 
-def _caller(model: PyFuncModel) -> tuple[Callable[[pd.DataFrame], Any], Sequence[str]]:
+def _metadata(model: PyFuncModel) -> Any:
+    return getattr(model, "metadata", None)  # MLflow wraps a plain function into what has none
+
+
+def _caller(model: PyFuncModel) -> tuple[Callable[[pd.DataFrame], Any], Sequence[Any]]:
     """Return what to call, and the classes it gives probabilities for: predict_proba of a classifier."""
-    flavor = (model.metadata.flavors if model.metadata else {}).get("python_function", {})
-    if flavor.get("loader_module") == "mlflow.sklearn" and flavor.get("predict_fn", "predict") == "predict":
+    metadata = _metadata(model)
+    flavor = (metadata.flavors if metadata else {}).get("python_function", {})
+    asked = flavor.get("predict_fn", "predict")
+    if flavor.get("loader_module") == "mlflow.sklearn" and asked in ("predict", "predict_proba"):
         estimator = model.get_raw_model()
-        if hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_"):
-            return estimator.predict_proba, [_name(c) for c in estimator.classes_]
+        can = hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_")
+        if can and (asked == "predict_proba" or _final(estimator) not in OWN_PREDICT):
+            return estimator.predict_proba, [c.item() if isinstance(c, np.generic) else c for c in estimator.classes_]
     return model.predict, ()
 
 
+def _final(estimator: Any) -> str:
+    """Return the class name of what decides at the end of pipelines and searches."""
+    while True:
+        inner = getattr(estimator, "best_estimator_", None) or (getattr(estimator, "steps", None) or [(0, None)])[-1][1]
+        if inner is None:
+            return type(estimator).__name__
+        estimator = inner
+
+
 def _name(value: Any) -> str:
-    return str(value.item() if isinstance(value, np.generic) else value)
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def read_output(
-    raw: Any, classes: Sequence[str] = (), output: str | None = None
+    raw: Any, classes: Sequence[Any] = (), output: str | None = None
 ) -> tuple[Sequence[Any], dict[str, Sequence[float]]]:
     """Read what MLflow models return as (predictions, scores by label).
 
@@ -123,7 +153,7 @@ def read_output(
     if values.ndim == 1:
         return values.tolist(), {}
     if values.ndim == 2 and len(classes) == values.shape[1] and np.issubdtype(values.dtype, np.floating):
-        scores: dict[str, Sequence[float]] = {name: values[:, i].tolist() for i, name in enumerate(classes)}
+        scores: dict[str, Sequence[float]] = {_name(c): values[:, i].tolist() for i, c in enumerate(classes)}
         return [classes[i] for i in values.argmax(axis=1)], scores
     raise DataError(
         f"the model returned an array of shape {values.shape}; one label per row is read, or a matrix of "

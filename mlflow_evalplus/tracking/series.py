@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlflow.entities import Run
 
@@ -15,6 +16,7 @@ from mlflow_evalplus.render import comparison as pages
 from mlflow_evalplus.results import Comparison, Evaluation
 from mlflow_evalplus.tracking import store
 from mlflow_evalplus.tracking.reader import load
+from mlflow_evalplus.tracking.writer import log_batch
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,13 @@ def compare_runs(runs: Sequence[Run], *, baseline: Run | None = None, shared_onl
         for name, evaluation in evaluations.items()
         if name != base
     }
-    decided = {name: _decided(evaluation, comparisons.get(name)) for name, evaluation in evaluations.items()}
+    decided = {
+        name: replace(evaluation, verdict=decide(evaluation, comparison=comparisons.get(name)))
+        for name, evaluation in evaluations.items()
+    }
     wanted = evaluations[base].requirements
     winner, reason = choose(decided, wanted.priority if wanted else "accuracy")
     return Series(named, decided, comparisons, base, winner, reason)
-
-
-def _decided(evaluation: Evaluation, comparison: Comparison | None) -> Evaluation:
-    from dataclasses import replace
-
-    return replace(evaluation, verdict=decide(evaluation, comparison=comparison))
 
 
 def _named(runs: Sequence[Run]) -> dict[str, Run]:
@@ -87,17 +86,26 @@ def _named(runs: Sequence[Run]) -> dict[str, Run]:
 
 
 def record_baseline(series: Series) -> None:
-    """Write on each run its difference against the baseline: metrics ``delta/…`` and a tag in words."""
-    from mlflow_evalplus.tracking.writer import log_batch
-
+    """Write on each run its difference against the baseline: metrics ``delta/…``, tags, and the verdict with it."""
     client = store.client()
     with store.reaching():
         for name, comparison in series.comparisons.items():
             deltas = {f"delta/{key}": d.value for key, d in comparison.metrics.items() if "[" not in key}
-            words = f"{series.baseline}: accuracy {comparison.metrics['accuracy']}"
-            finite = {key: value for key, value in deltas.items() if value == value}
             tags = {
-                names.TAG_BASELINE: words,
+                names.TAG_BASELINE: f"{series.baseline}: accuracy {comparison.metrics['accuracy']}",
+                names.TAG_BASELINE_RUN: series.runs[series.baseline].info.run_id,
                 names.TAG_VERDICT: series.evaluations[name].verdict.outcome.value,
             }
+            finite = {key: value for key, value in deltas.items() if math.isfinite(value)}
             log_batch(client, series.runs[name].info.run_id, finite, tags=tags)
+
+
+def load_decided(run: Run) -> Evaluation:
+    """Return a run's evaluation, its verdict with the baseline that is recorded on the run."""
+    evaluation = load(run.info.run_id)
+    baseline = run.data.tags.get(names.TAG_BASELINE_RUN)
+    thresholds = evaluation.requirements.thresholds if evaluation.requirements else ()
+    if baseline is None or not any(threshold.not_worse_than for threshold in thresholds):
+        return evaluation
+    comparison = compare_evaluations(evaluation, load(baseline), names=(run.info.run_name, baseline))
+    return replace(evaluation, verdict=decide(evaluation, comparison=comparison))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -18,12 +19,17 @@ TIMEOUT_S = 5
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Turn MLflow's and the network's errors into a `TrackingError` that names the store."""
+    """Turn the errors of MLflow, the network and the artifacts' folder into a `TrackingError` that names the store."""
     try:
         yield
-    except (MlflowException, requests.RequestException) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrackingError(f"MLflow at {without_password(mlflow.get_tracking_uri())} answered: {first}") from error
+    except (MlflowException, OSError) as error:
+        raise _error(error) from error
+
+
+def _error(error: Exception) -> TrackingError:
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    first = re.sub(r"(?<=://)[^/\s]*@", "", first)  # MLflow repeats the address, with the password in it
+    return TrackingError(f"MLflow at {without_password(mlflow.get_tracking_uri())} answered: {first}")
 
 
 def client() -> MlflowClient:
@@ -32,7 +38,8 @@ def client() -> MlflowClient:
     Raises
     ------
     TrackingError
-        The tracking server does not answer within 5 seconds. (MLflow's own retries take minutes.)
+        The tracking server does not answer within 5 seconds (MLflow's own retries take minutes), or the
+        database cannot be opened.
     """
     uri = mlflow.get_tracking_uri()
     if urlsplit(uri).scheme in ("http", "https"):
@@ -43,7 +50,10 @@ def client() -> MlflowClient:
                 f"the tracking server {without_password(uri)} does not answer ({type(error).__name__}). Is it running? "
                 "Set MLFLOW_TRACKING_URI, or start one with: mlflow server"
             ) from None
-    return MlflowClient()
+    try:
+        return MlflowClient()
+    except Exception as error:  # a missing driver, a damaged file, an unknown scheme: every store fails in its own way
+        raise _error(error) from error
 
 
 def without_password(uri: str) -> str:

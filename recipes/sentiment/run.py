@@ -15,6 +15,7 @@ from mlflow_evalplus import requirements as asked
 from mlflow_evalplus.cli.options import console
 from mlflow_evalplus.core.draft import draft
 from mlflow_evalplus.core.predictions import require_columns
+from mlflow_evalplus.errors import DataError, shorten
 from mlflow_evalplus.render.comparison import terminal
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.tracking import store
@@ -57,9 +58,14 @@ def run(
     rows.check(frame, text=task.text, label=task.label, labels=wanted.task.labels, slices=wanted.slices)
     if not candidates and len(task.annotators) < 2:
         chosen = [c for c in chosen if not c.consensus_only]
-    for candidate in chosen:
-        iterations.training_rows(candidate, frame, task.annotators)
     split = rows.split(frame, text=task.text, label=task.label, column=split_column, test_size=test_size, seed=seed)
+    for candidate in chosen:
+        learned = iterations.training_rows(candidate, split.train, task.annotators)
+        labels = learned[task.label].astype(str).unique()
+        if len(labels) < 2:
+            raise DataError(
+                f"{candidate.name!r} would learn from the labels {shorten(labels)} only; it needs two or more"
+            )
     screen.print(f"{len(split.train):,} training rows, {len(split.test):,} test rows: {split.how}", markup=False)
     store.client()
     if experiment and "MLFLOW_RUN_ID" not in os.environ:

@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from mlflow_evalplus import names
+from mlflow_evalplus.core import metrics
+from mlflow_evalplus.core.comparison import compare_evaluations
+from mlflow_evalplus.core.counts import count
+from mlflow_evalplus.core.decision import decide, examples_needed
+from mlflow_evalplus.core.evaluation import evaluate
+from mlflow_evalplus.core.intervals import influence, variance
+from mlflow_evalplus.core.predictions import read
+from mlflow_evalplus.errors import RequirementsError
+from mlflow_evalplus.requirements import Threshold
+from mlflow_evalplus.results import Comparison, Difference, Estimate, Evaluation, Gate, Latency, Outcome
+
+SLICES = ["channel", "language", "empty"]
+NAN = Estimate(math.nan, math.nan, math.nan, 0)
+
+
+def answered(hits: int, n: int) -> pd.DataFrame:
+    return pd.DataFrame({"label": ["a"] * n, "prediction": ["a"] * hits + ["b"] * (n - hits)})
+
+
+def gate(evaluation: Evaluation, comparison: Comparison | None = None, **threshold: Any) -> Gate:
+    wanted = {"slices": SLICES, "thresholds": [threshold]}
+    verdict = decide(evaluation, wanted, comparison=comparison)
+    assert len(verdict.gates) == 1
+    assert verdict.outcome is verdict.gates[0].outcome
+    return verdict.gates[0]
+
+
+def test_the_bound_decides_not_the_point() -> None:
+    accuracy = evaluate(answered(90, 100))
+    lower, upper = proportion_confint(90, 100, method="wilson")
+    cases = [
+        ({"min": lower - 1e-9}, Outcome.PASS),
+        ({"min": lower + 1e-9}, Outcome.UNDECIDED),
+        ({"min": 0.9}, Outcome.UNDECIDED),
+        ({"min": upper + 1e-9}, Outcome.FAIL),
+        ({"max": upper + 1e-9}, Outcome.PASS),
+        ({"max": upper - 1e-9}, Outcome.UNDECIDED),
+        ({"max": lower - 1e-9}, Outcome.FAIL),
+    ]
+    for bound, outcome in cases:
+        assert gate(accuracy, metric="accuracy", **bound).outcome is outcome, bound
+
+
+def test_a_bound_that_equals_the_threshold_clears_it() -> None:
+    accuracy = evaluate(answered(90, 100))
+    exactly = accuracy.metrics["accuracy"].lower
+    assert gate(accuracy, metric="accuracy", min=exactly).outcome is Outcome.PASS
+
+
+def test_fail_beats_undecided_beats_pass() -> None:
+    evaluation = evaluate(answered(90, 100))
+    passes, unsure, fails = ({"metric": "accuracy", "min": bound} for bound in (0.5, 0.9, 0.99))
+
+    def outcome(*thresholds: dict[str, Any]) -> Outcome:
+        return decide(evaluation, {"thresholds": list(thresholds)}).outcome
+
+    assert outcome(passes, passes) is Outcome.PASS
+    assert outcome(passes, unsure) is Outcome.UNDECIDED
+    assert outcome(passes, unsure, fails) is Outcome.FAIL
+    assert outcome() is Outcome.UNDECIDED
+    assert decide(evaluate(answered(1, 1))).outcome is Outcome.UNDECIDED
+
+
+def thresholds() -> st.SearchStrategy[dict[str, Any]]:
+    bound = st.floats(-2, 2) | st.sampled_from([0.0, 1.0, 0.5])
+    sign = st.one_of(
+        st.fixed_dictionaries({"min": bound}),
+        st.fixed_dictionaries({"max": bound}),
+        st.fixed_dictionaries({"not_worse_than": st.just("baseline"), "margin": st.floats(0, 1)}),
+    )
+    place = st.one_of(
+        st.just({}),
+        st.sampled_from(SLICES).map(lambda column: {"every": column}),
+        st.sampled_from(["channel=app", "channel=nowhere", "channel=app & language=zh"]).map(lambda s: {"slice": s}),
+    )
+    overall = st.sampled_from(names.METRICS).map(lambda metric: {"metric": metric})
+    of_class = st.tuples(st.sampled_from(names.CLASS_METRICS), st.sampled_from(["a", "b", "zebra"])).map(
+        lambda pair: {"metric": pair[0], "class": pair[1]}
+    )
+    quality = st.tuples(overall | of_class, place, sign)
+    whole = st.sampled_from(names.LATENCY_METRICS + names.COST_METRICS).map(lambda metric: {"metric": metric})
+    money = st.tuples(whole, st.just({}), st.one_of(*[st.fixed_dictionaries({k: bound}) for k in ("min", "max")]))
+    return (quality | money).map(lambda parts: {key: value for part in parts for key, value in part.items()})
+
+
+@st.composite
+def evaluations(draw: st.DrawFn) -> tuple[Evaluation, Comparison | None]:
+    """Few rows and many holes: classes, slices, latencies and whole metrics that have no value."""
+    n = draw(st.integers(1, 25))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    classes = draw(st.sampled_from([["a"], ["a", "b"], ["a", "b", "c"]]))
+    frame = pd.DataFrame(
+        {
+            "label": rng.choice(classes, n),
+            "A": rng.choice([*classes, "d"], n),
+            "B": rng.choice(classes, n),
+            "channel": rng.choice(["app", "web"], n),
+            "language": rng.choice(["en", "zh"], n),
+        }
+    )
+    prices = draw(st.sampled_from([{}, {"error_costs": {"a": {"b": 1}}}]))
+    a, b = (evaluate(frame, prediction=m, slices=SLICES[:2], requirements=prices) for m in "AB")
+    comparison = compare_evaluations(a, b) if draw(st.booleans()) else None
+    single = draw(st.sampled_from([{}, {"latency_ms_p95": NAN}, {"latency_ms_p50": Estimate(1, 0.5, math.nan, 9)}]))
+    latency = draw(st.sampled_from([None, Latency(single, 10, 1.0, "test")]))
+    if draw(st.booleans()):
+        broken = dict.fromkeys(a.metrics, replace(NAN, upper=draw(st.sampled_from([math.nan, 1.0]))))
+        a = replace(a, metrics=broken)
+    return replace(a, latency=latency, cost_per_1000=draw(st.sampled_from([None, 0.5, math.nan]))), comparison
+
+
+def clears(found: Estimate, threshold: dict[str, Any]) -> bool:
+    if "max" in threshold:
+        return found.upper <= threshold["max"]
+    return found.lower >= threshold.get("min", -threshold.get("margin", 0.0))
+
+
+def misses(found: Estimate, threshold: dict[str, Any]) -> bool:
+    if "max" in threshold:
+        return found.lower > threshold["max"]
+    return found.upper < threshold.get("min", -threshold.get("margin", 0.0))
+
+
+@settings(deadline=None, max_examples=100)
+@given(evaluations(), st.lists(thresholds(), max_size=4))
+def test_nothing_undefined_ever_passes(
+    evaluated: tuple[Evaluation, Comparison | None], wanted: list[dict[str, Any]]
+) -> None:
+    evaluation, comparison = evaluated
+    outcomes = []
+    for threshold in wanted:
+        gates = decide(evaluation, {"slices": SLICES, "thresholds": [threshold]}, comparison=comparison).gates
+        assert gates, "a threshold without a gate would be forgotten"
+        for each in gates:
+            defined = each.estimate is not None and each.estimate.defined
+            cleared, missed = (defined and f(each.estimate, threshold) for f in (clears, misses))
+            expected = Outcome.PASS if cleared else Outcome.FAIL if missed else Outcome.UNDECIDED
+            assert each.outcome is expected
+            assert each.reason
+            outcomes.append(each.outcome)
+    verdict = decide(evaluation, {"slices": SLICES, "thresholds": wanted}, comparison=comparison)
+    assert [each.outcome for each in verdict.gates] == outcomes
+    assert (verdict.outcome is Outcome.PASS) == (outcomes != [] and set(outcomes) == {Outcome.PASS})
+    assert (verdict.outcome is Outcome.FAIL) == (Outcome.FAIL in outcomes)
+
+
+def test_what_was_not_measured_is_undecided_and_says_so() -> None:
+    evaluation = evaluate(answered(9, 10))
+    for threshold, words in [
+        ({"metric": "latency_ms_p95", "max": 1e9}, "latency_ms_p95 was not measured"),
+        ({"metric": "cost_per_1000", "max": 1e9}, "cost_per_1000 was not measured"),
+        ({"metric": "error_cost", "max": 1e9}, "error_cost was not measured"),
+        ({"metric": "recall", "class": "zebra", "min": 0}, "recall[zebra] was not measured"),
+        ({"metric": "precision", "class": "b", "max": 1}, ""),
+        ({"metric": "recall", "class": "b", "min": 0}, "recall[b] is undefined on 0 examples"),
+        ({"metric": "accuracy", "min": 0, "every": "channel"}, "no slice of column 'channel' was evaluated"),
+        ({"metric": "accuracy", "min": 0, "slice": "channel=x"}, "no slice of channel=x was evaluated"),
+        ({"metric": "accuracy", "not_worse_than": "baseline", "margin": 1}, "there is no baseline to compare with"),
+    ]:
+        found = gate(evaluation, **threshold)
+        if words:
+            assert found.outcome is Outcome.UNDECIDED
+            assert words in found.reason
+        else:
+            assert found.outcome is Outcome.PASS  # never right, but it was predicted: precision 0 is defined
+
+
+def test_a_latency_without_an_upper_bound_never_passes_but_may_fail() -> None:
+    evaluation = evaluate(answered(9, 10))
+    slow = Latency({"latency_ms_p95": Estimate(90.0, 80.0, math.nan, 40)}, 40, 1.0, "test")
+    assert gate(replace(evaluation, latency=slow), metric="latency_ms_p95", max=1e9).outcome is Outcome.UNDECIDED
+    assert gate(replace(evaluation, latency=slow), metric="latency_ms_p95", max=79.0).outcome is Outcome.FAIL
+
+
+def test_every_value_of_a_column_has_a_gate_of_its_own(frame: pd.DataFrame) -> None:
+    evaluation = evaluate(frame, slices=["channel", "language"])
+    wanted = {"slices": ["channel"], "thresholds": [{"metric": "accuracy", "every": "channel", "min": 0.9}]}
+    gates = decide(evaluation, wanted).gates
+    assert {g.requirement.removeprefix("accuracy at least 0.9 in ") for g in gates} == {
+        "channel=web",
+        "channel=app",
+        "channel=email",
+    }
+    assert {g.outcome for g in gates if "web" in g.requirement} == {Outcome.FAIL}
+    crossing = {"metric": "accuracy", "slice": "channel=web & language=en", "min": 0.99}
+    assert gate(evaluation, **crossing).outcome is Outcome.FAIL
+
+
+def test_not_worse_than_the_baseline_needs_the_paired_bound(frame: pd.DataFrame) -> None:
+    better = frame.assign(new=frame["prediction"].mask(frame["channel"] == "web", frame["label"]))
+    new, old = (evaluate(better, prediction=p, slices=["channel"]) for p in ("new", "prediction"))
+    forth, back = compare_evaluations(new, old), compare_evaluations(old, new)
+    relative = {"metric": "accuracy", "not_worse_than": "baseline", "margin": 0.01}
+    assert gate(new, forth, **relative).outcome is Outcome.PASS
+    assert gate(old, back, **relative).outcome is Outcome.FAIL
+    every = {"slices": ["channel"], "thresholds": [{**relative, "every": "channel"}]}
+    by_name = {g.requirement: g for g in decide(new, every, comparison=forth).gates}
+    same = by_name["accuracy not worse than the baseline by more than 0.01 in channel=app"]
+    # 200 rows without any difference do not show that it is below one point
+    assert same.outcome is Outcome.UNDECIDED
+    assert same.n_needed is not None
+    assert sum(g.outcome is Outcome.PASS for g in by_name.values()) == 1
+
+
+def wilson_at(value: float, n: float, alpha: float = 0.05) -> tuple[float, float]:
+    lower, upper = proportion_confint(value * n, n, alpha=alpha, method="wilson")
+    return float(lower), float(upper)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.integers(1, 400), st.data())
+def test_the_examples_needed_decide_and_one_fewer_does_not(n: int, data: st.DataObject) -> None:
+    hits = data.draw(st.integers(0, n))
+    bound = data.draw(st.integers(1, 999)) / 1000
+    found = gate(evaluate(answered(hits, n)), metric="accuracy", min=bound)
+    value = hits / n
+    if found.outcome is not Outcome.UNDECIDED:
+        assert found.n_needed is None
+        return
+    if math.isclose(value, bound):
+        assert found.n_needed is None, "no number of examples tells equal from equal"
+        return
+
+    def decided(at: int, slack: float) -> bool:
+        lower, upper = wilson_at(value, at)
+        return lower >= bound - slack or upper < bound + slack
+
+    assert found.n_needed is not None
+    assert found.n_needed > n
+    assert decided(found.n_needed, 1e-12)
+    assume(abs(value - bound) > 1e-6)
+    assert not decided(found.n_needed - 1, -1e-12)
+    assert f"about {found.n_needed - n:,} more labelled examples would decide" in found.reason
+
+
+@pytest.mark.parametrize("cluster", [None, "customer_id"])
+@pytest.mark.parametrize("name", ["f1_macro", "cohen_kappa", "mcc", "balanced_accuracy"])
+def test_the_examples_needed_decide_for_every_metric(frame: pd.DataFrame, name: str, cluster: str | None) -> None:
+    """The effective sample size grows with the rows: scale it as the answer says, and look again."""
+    found = evaluate(frame, cluster=cluster).metrics[name]
+    metric = metrics.OVERALL[name]
+    margin = (counts := count(read(frame, cluster=cluster))).overall
+    _, psi = influence(metric, counts.matrices(margin.shares))
+    span = metric.high - metric.low
+    unit = (found.value - metric.low) / span
+    effective = unit * (1 - unit) * span**2 / variance(margin, psi.reshape(1, -1))[0]
+    lower = (found.lower - metric.low) / span
+    quantile = abs(unit - lower) * math.sqrt(effective / (lower * (1 - lower)))
+    for bound in (found.value - 0.01, found.value + 0.01):
+        needed = examples_needed(Threshold(metric=name, min=bound), found)
+        assert needed is not None
+        assert needed > found.n
+        decides = []
+        for n in (needed, needed - 1):
+            lower, upper = wilson_at(unit, effective * n / found.n, alpha=2 * stats.norm.sf(quantile))
+            decides.append(metric.low + span * lower >= bound or metric.low + span * upper < bound)
+        assert decides == [True, False]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(10, 1000), st.floats(-0.3, 0.3), st.floats(0.01, 0.3), st.floats(0, 0.2))
+def test_the_examples_needed_for_a_paired_difference(n: int, value: float, half: float, margin: float) -> None:
+    found = Difference(value, value - half, value + half, 0.5, n)
+    threshold = Threshold(metric="accuracy", not_worse_than="baseline", margin=margin)
+    assume(0.01 < abs(value + margin) < half * 0.99)
+    needed = examples_needed(threshold, found)
+    assert needed is not None
+    for at, slack in ((needed, 1e-12), (needed - 1, -1e-12)):
+        now = half * math.sqrt(n / at)
+        assert (value - now >= -margin - slack or value + now < -margin + slack) is (at == needed)
+
+
+def test_no_number_is_promised_where_none_is_known() -> None:
+    evaluation = evaluate(answered(90, 100))
+    latency = Latency({"latency_ms_p95": Estimate(50.0, 40.0, 60.0, 100)}, 100, 1.0, "test")
+    unsure = gate(replace(evaluation, latency=latency), metric="latency_ms_p95", max=55.0)
+    assert (unsure.outcome, unsure.n_needed) == (Outcome.UNDECIDED, None)
+    perfect = gate(evaluate(answered(100, 100)), metric="accuracy", min=1.0)
+    assert (perfect.outcome, perfect.n_needed) == (Outcome.UNDECIDED, None)
+    assert gate(evaluation, metric="accuracy", min=0.9).n_needed is None
+
+
+def test_the_evaluations_own_requirements_are_the_default() -> None:
+    wanted = {"thresholds": [{"metric": "accuracy", "min": 0.5}]}
+    evaluation = evaluate(answered(90, 100), requirements=wanted)
+    assert decide(evaluation) == evaluation.verdict
+    assert evaluation.verdict.outcome is Outcome.PASS
+    assert decide(evaluation, {"thresholds": [{"metric": "accuracy", "min": 0.99}]}).outcome is Outcome.FAIL
+
+
+def test_wrong_requirements_are_refused() -> None:
+    with pytest.raises(RequirementsError, match=r"Did you mean 'accuracy'\?"):
+        decide(evaluate(answered(1, 1)), {"thresholds": [{"metric": "acuracy", "min": 0.5}]})
+
+
+def test_the_sentence_names_the_worst_gate_first() -> None:
+    evaluation = evaluate(answered(90, 100))
+    wanted = [{"metric": "accuracy", "min": 0.5}, {"metric": "accuracy", "min": 0.99}]
+    assert decide(evaluation, {"thresholds": wanted}).sentence.startswith(
+        "FAIL (1 pass, 1 fail): accuracy at least 0.99"
+    )
+    assert decide(evaluation, {"thresholds": wanted[:1]}).sentence.startswith("PASS")
+    assert decide(evaluation).sentence.startswith("UNDECIDED: no threshold")

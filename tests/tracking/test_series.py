@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.entities import Run
+
+import mlflow_evalplus as ep
+from mlflow_evalplus import names
+from mlflow_evalplus.errors import ComparisonError, TrackingError
+from mlflow_evalplus.tracking.reader import find_runs
+from mlflow_evalplus.tracking.series import compare_runs, load_decided, record_baseline
+
+NOT_WORSE = {"thresholds": [{"metric": "accuracy", "not_worse_than": "baseline", "margin": 0.02}]}
+
+
+def logged(name: str, frame: pd.DataFrame, repaired: float = 0.0, **options: Any) -> Run:
+    """Log a run whose first errors, of the given share, are repaired."""
+    wrong = np.flatnonzero(frame["label"] != frame["prediction"])
+    prediction = frame["prediction"].to_numpy(dtype=object).copy()
+    mended = wrong[: round(repaired * len(wrong))]
+    prediction[mended] = frame["label"].to_numpy(dtype=object)[mended]
+    evaluation = ep.evaluate(frame.assign(prediction=prediction), text="text", slices=["channel"], **options)
+    with mlflow.start_run(run_name=name) as run:
+        ep.log(evaluation)
+    return mlflow.get_run(run.info.run_id)
+
+
+def test_runs_are_compared_with_the_first_row_by_row(store: str, frame: pd.DataFrame) -> None:
+    old, new = logged("old", frame), logged("new", frame, 0.5)
+    series = compare_runs([old, new])
+    wrong = int((frame["label"] != frame["prediction"]).sum())
+    assert (series.baseline, series.winner) == ("old", "new")
+    assert list(series.runs) == ["old", "new"]
+    assert list(series.comparisons) == ["new"]
+    assert (series.comparisons["new"].fixed, series.comparisons["new"].broken) == (round(0.5 * wrong), 0)
+    assert series.comparisons["new"].metrics["accuracy"].value == pytest.approx(round(0.5 * wrong) / len(frame))
+
+
+def test_another_baseline_may_be_named(store: str, frame: pd.DataFrame) -> None:
+    old, new = logged("old", frame), logged("new", frame, 0.5)
+    series = compare_runs([old, new], baseline=new)
+    assert list(series.runs) == ["new", "old"]
+    assert series.comparisons["old"].metrics["accuracy"].value < 0
+    outside = compare_runs([old], baseline=new)
+    assert list(outside.runs) == ["new", "old"]
+
+
+def test_one_run_alone_is_its_own_winner(store: str, frame: pd.DataFrame) -> None:
+    series = compare_runs([logged("only", frame)])
+    assert (series.winner, series.comparisons) == ("only", {})
+
+
+def test_runs_of_one_name_are_told_apart_by_their_ids(store: str, frame: pd.DataFrame) -> None:
+    runs = [logged("words", frame), logged("words", frame, 0.2), logged("rules", frame)]
+    series = compare_runs(runs)
+    assert list(series.runs) == [f"words ({run.info.run_id[:6]})" for run in runs[:2]] + ["rules"]
+
+
+def test_no_run_can_be_said_better_where_the_interval_holds_zero(store: str, frame: pd.DataFrame) -> None:
+    series = compare_runs([logged("old", frame), logged("new", frame, 0.04)])
+    assert "cannot be told apart from old" in series.reason
+    assert "not cleared for launch" in series.reason
+
+
+def test_only_a_run_that_passes_is_cleared(store: str, frame: pd.DataFrame) -> None:
+    wanted = {"thresholds": [{"metric": "accuracy", "min": 0.93}]}
+    runs = [
+        logged(name, frame, share, requirements=wanted) for name, share in (("old", 0), ("better", 0.4), ("best", 0.9))
+    ]
+    series = compare_runs(runs)
+    outcomes = {name: evaluation.verdict.outcome.value for name, evaluation in series.evaluations.items()}
+    assert outcomes["best"] == "pass"
+    assert outcomes["old"] != "pass"
+    assert series.winner == "best"
+    assert "best is cleared for launch" in series.reason
+
+
+def test_a_gate_against_the_baseline_is_decided_by_the_comparison(store: str, frame: pd.DataFrame) -> None:
+    """Evaluated alone a run has nothing to be compared with; in its series it has."""
+    old, new = (logged(name, frame, share, requirements=NOT_WORSE) for name, share in (("old", 0), ("new", 0.5)))
+    assert new.data.tags[names.TAG_VERDICT] == "undecided"
+    series = compare_runs([old, new])
+    assert series.evaluations["new"].verdict.outcome.value == "pass"
+    assert compare_runs([new, old]).evaluations["old"].verdict.outcome.value == "fail"
+
+
+def test_the_difference_against_the_baseline_is_written_on_each_run(store: str, frame: pd.DataFrame) -> None:
+    old, new = (logged(name, frame, share, requirements=NOT_WORSE) for name, share in (("old", 0), ("new", 0.5)))
+    series = compare_runs([old, new])
+    record_baseline(series)
+    record_baseline(series)
+    first, second = (mlflow.get_run(run.info.run_id) for run in (old, new))
+    assert not [key for key in first.data.metrics if key.startswith("delta/")]
+    assert {f"delta/{name}" for name in names.METRICS} <= set(second.data.metrics)
+    gain = second.data.metrics["quality/accuracy"] - first.data.metrics["quality/accuracy"]
+    assert second.data.metrics["delta/accuracy"] == pytest.approx(gain)
+    assert second.data.tags[names.TAG_BASELINE] == f"old: accuracy {series.comparisons['new'].metrics['accuracy']}"
+    assert second.data.tags[names.TAG_VERDICT] == "pass"
+    assert load_decided(second).verdict.outcome.value == "pass"
+    assert load_decided(first).verdict.outcome.value == "undecided"
+
+
+def test_different_test_sets_are_refused_unless_the_shared_part_is_wanted(store: str, frame: pd.DataFrame) -> None:
+    whole, part = logged("whole", frame), logged("part", frame.head(400), 0.5)
+    with pytest.raises(ComparisonError, match="400 examples are shared"):
+        compare_runs([whole, part])
+    assert compare_runs([whole, part], shared_only=True).comparisons["part"].n == 400
+
+
+def test_a_run_without_an_evaluation_is_named(store: str, frame: pd.DataFrame) -> None:
+    with mlflow.start_run() as bare:
+        pass
+    with pytest.raises(TrackingError, match=f"run {bare.info.run_id} carries no"):
+        compare_runs([logged("old", frame), mlflow.get_run(bare.info.run_id)])
+
+
+def test_the_page_marks_the_winner_and_the_slices_that_moved(store: str, frame: pd.DataFrame) -> None:
+    mended = frame.assign(prediction=frame["prediction"].where(frame["channel"] != "web", frame["label"]))
+    series = compare_runs([logged("old", frame), logged("new | better", mended)])
+    assert r"★ new \| better" in series.page
+    assert "channel=web" in series.page
+    assert "channel=app" not in series.page
+    assert [row[0] for row in series.rows] == ["old", "new | better"]
+    assert series.rows[0][4] == "baseline"
+
+
+def test_the_link_opens_mlflows_compare_page(store: str, frame: pd.DataFrame) -> None:
+    runs = [logged("old", frame), logged("new", frame)]
+    link = compare_runs(runs).compare_link("http://127.0.0.1:5000")
+    assert re.fullmatch(r"[\w:/.#?&=%,\[\]-]+", link)
+    assert unquote(link) == (
+        f'http://127.0.0.1:5000/#/compare-runs?runs=["{runs[0].info.run_id}","{runs[1].info.run_id}"]'
+        f'&experiments=["{runs[0].info.experiment_id}"]&workflowType=machine_learning'
+    )
+
+
+def test_the_newest_series_is_compared_as_it_was_logged(store: str, frame: pd.DataFrame) -> None:
+    for name, share in (("old", 0.0), ("new", 0.5)):
+        run = logged(name, frame, share)
+        mlflow.MlflowClient().set_tag(run.info.run_id, names.TAG_SERIES, "s1")
+    series = compare_runs(find_runs())
+    assert (series.baseline, series.winner) == ("old", "new")

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mlflow.entities import Run
+
+import mlflow_evalplus as ep
+from mlflow_evalplus import names
+from mlflow_evalplus.errors import ComparisonError, TrackingError
+from mlflow_evalplus.results import Estimate, Evaluation, Latency
+from mlflow_evalplus.tracking import record
+from mlflow_evalplus.tracking.reader import find_runs
+
+ROOT_FILES = {
+    names.SUMMARY, names.CONFUSION_PAGE, names.CONFUSION_FIGURE, names.CLASSES_PAGE, names.SLICES_PAGE,
+    names.SLICES_FIGURE, names.COST_LATENCY_PAGE,
+}  # fmt: skip
+TABLES = {names.CONFUSION_TABLE, names.CLASSES_TABLE, names.SLICES_TABLE}
+
+
+def plain(value: Any) -> Any:
+    """Return what a result holds, with each nan as a word: a nan is not equal to itself."""
+    if isinstance(value, float) and math.isnan(value):
+        return "nan"
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def contents(evaluation: Evaluation) -> dict[str, Any]:
+    content = asdict(replace(evaluation, requirements=None, predictions=None))
+    return {**plain(content), "requirements": evaluation.requirements}
+
+
+def logged(evaluation: Evaluation) -> Run:
+    with mlflow.start_run() as run:
+        ep.log(evaluation)
+    return mlflow.get_run(run.info.run_id)
+
+
+def rich(frame: pd.DataFrame) -> Evaluation:
+    """Return an evaluation with all that one can have: undefined metrics, gates, latency, costs, scores, annotators."""
+    wanted = {
+        "task": {"labels": ["negative", "neutral", "positive", "mixed"]},
+        "slices": ["channel", "language"], "cluster": "customer_id",
+        "thresholds": [
+            {"metric": "accuracy", "every": "channel", "min": 0.8},
+            {"metric": "recall", "class": "mixed", "min": 0.5},
+            {"metric": "f1_macro", "not_worse_than": "baseline", "margin": 0.01},
+        ],
+        "error_costs": {"negative": {"positive": 20, "neutral": 5}},
+        "prices": {"currency": "EUR", "machine_per_hour": 0.4},
+    }  # fmt: skip
+    data = frame.assign(
+        p=0.25, weight=1.5, annotator=frame["label"], prediction=frame["prediction"].where(frame.index > 3)
+    )
+    evaluation = ep.evaluate(
+        data, text="text", weight="weight", annotators=["annotator"], scores={"negative": "p"}, requirements=wanted
+    )
+    single = {"latency_ms_p50": Estimate(1.0, 0.9, 1.1, 200), "latency_ms_p99": Estimate(9.0, 8.0, math.nan, 200)}
+    return replace(evaluation, latency=Latency(single, 600, 0.5, "2 × x86_64"), cost_per_1000=1 / 3, notes=("a note",))
+
+
+def test_a_loaded_evaluation_is_the_one_that_was_logged(store: str, frame: pd.DataFrame) -> None:
+    evaluation = rich(frame)
+    assert not evaluation.classes["mixed"].metrics["recall"].defined
+    back = ep.load(logged(evaluation).info.run_id)
+    assert contents(back) == contents(evaluation)
+    assert back.predictions.labels == evaluation.predictions.labels
+    given = evaluation.predictions.with_ids().table
+    for column in given.column_names:
+        assert back.predictions.table[column].to_pylist() == given[column].to_pylist()
+
+
+def test_what_is_loaded_can_be_decided_compared_and_logged_again(store: str, frame: pd.DataFrame) -> None:
+    evaluation = rich(frame)
+    back = ep.load(logged(evaluation).info.run_id)
+    assert plain(asdict(ep.decide(back))) == plain(asdict(evaluation.verdict))
+    assert ep.compare(back, evaluation).metrics["accuracy"].value == 0
+    assert contents(ep.load(logged(back).info.run_id)) == contents(evaluation)
+
+
+labels_of_any_name = st.text(max_size=5).filter(lambda text: text != names.OTHER)
+
+
+@given(st.lists(st.tuples(labels_of_any_name, labels_of_any_name, st.sampled_from("xyz")), min_size=1, max_size=12))
+@settings(deadline=None, max_examples=40)
+def test_any_evaluation_survives_strict_json(rows: list[tuple[str, str, str]]) -> None:
+    evaluation = ep.evaluate(pd.DataFrame(rows, columns=["label", "prediction", "channel"]), slices=["channel"])
+    text = record.dump(evaluation)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    json.loads(text, parse_constant=refuse)
+    assert contents(record.parse(text, "a test")) == contents(evaluation)
+
+
+@pytest.mark.parametrize("cluster", [None, "cluster"])
+def test_the_predictions_alone_recompute_every_figure(store: str, frame: pd.DataFrame, cluster: str | None) -> None:
+    """The contract says so: two runs can be compared years later, whatever became of the rest."""
+    evaluation = ep.evaluate(
+        frame.assign(weight=np.linspace(0.5, 2, 600)), text="text", slices=["channel", "language"], weight="weight",
+        cluster="customer_id" if cluster else None,
+    )  # fmt: skip
+    path = mlflow.artifacts.download_artifacts(run_id=logged(evaluation).info.run_id, artifact_path=names.PREDICTIONS)
+    rows = pd.read_parquet(path)
+    again = ep.evaluate(
+        rows.rename(columns={"slice.channel": "channel", "slice.language": "language"}), text="text",
+        slices=["channel", "language"], weight="weight", cluster=cluster, example_id="example_id",
+    )  # fmt: skip
+    for field in ("n", "labels", "metrics", "classes", "confusion", "slices"):
+        assert plain(asdict(again)[field]) == plain(asdict(evaluation)[field])
+
+
+def test_a_run_carries_the_files_of_the_contract(store: str, frame: pd.DataFrame) -> None:
+    run_id = logged(ep.evaluate(frame, slices=["channel"])).info.run_id
+    client = mlflow.MlflowClient()
+    assert {f.path for f in client.list_artifacts(run_id) if not f.is_dir} == ROOT_FILES
+    inside = {f.path for f in client.list_artifacts(run_id, "evalplus")}
+    assert inside == TABLES | {names.PREDICTIONS, names.EVALUATION}
+
+
+def test_the_pictures_are_as_wide_as_the_compare_page_shows(store: str, frame: pd.DataFrame) -> None:
+    run = logged(ep.evaluate(frame, slices=["channel"]))
+    for name in (names.CONFUSION_FIGURE, names.SLICES_FIGURE):
+        head = Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=name)).read_bytes()[:24]
+        assert head[:8] == b"\x89PNG\r\n\x1a\n"
+        assert 320 <= int.from_bytes(head[16:20], "big") <= 360
+
+
+def test_mlflow_reads_the_tables_and_can_stack_those_of_two_runs(store: str, frame: pd.DataFrame) -> None:
+    evaluation = ep.evaluate(frame, slices=["channel"])
+    runs = [logged(evaluation).info.run_id for _ in range(2)]
+    confusion = mlflow.load_table(names.CONFUSION_TABLE, run_ids=runs[:1])
+    expected = pd.crosstab(frame["label"], frame["prediction"])
+    for row in confusion.itertuples():
+        assert row.n == expected.loc[row.label, row.prediction]
+    slices = mlflow.load_table(names.SLICES_TABLE, run_ids=runs, extra_columns=["run_id"])
+    assert sorted(slices["run_id"]) == sorted(run for run in runs for _ in range(3))
+    web = slices[slices["slice"] == "channel=web"].iloc[0]
+    assert web["accuracy"] == pytest.approx(evaluation.slices["channel=web"].metrics["accuracy"].value)
+    assert bool(web["weak"])
+
+
+def test_tables_that_were_logged_before_stay_known_to_the_artifact_view(store: str, frame: pd.DataFrame) -> None:
+    with mlflow.start_run() as run:
+        mlflow.log_table({"a": [1]}, "own.json")
+        ep.log(ep.evaluate(frame))
+        ep.log(ep.evaluate(frame, slices=["channel"]))
+    listed = [
+        entry["path"] for entry in json.loads(mlflow.get_run(run.info.run_id).data.tags["mlflow.loggedArtifacts"])
+    ]
+    assert sorted(listed) == sorted({"own.json", *TABLES})
+
+
+def test_tags_and_description_tell_the_verdict(store: str, frame: pd.DataFrame) -> None:
+    evaluation = ep.evaluate(frame, requirements={"thresholds": [{"metric": "accuracy", "min": 0.99}]})
+    run = logged(evaluation)
+    assert run.data.tags[names.TAG_VERDICT] == "fail"
+    assert run.data.tags[names.TAG_KIND] == "evaluation"
+    assert run.data.tags[names.TAG_SCHEMA_VERSION] == "1"
+    assert run.data.tags[names.TAG_DATA_DIGEST] == evaluation.data_digest
+    assert run.data.tags[names.TAG_REQUIREMENTS_DIGEST] == evaluation.requirements.digest
+    description = run.data.tags["mlflow.note.content"]
+    assert "✘ fail" in description
+    assert "accuracy at least 0.99" in description
+
+
+def test_a_long_description_is_not_cut_by_mlflow(store: str, frame: pd.DataFrame) -> None:
+    """MLflow keeps 8,000 characters of a tag; a cut table would be no table."""
+    value = "a very long name of a business line, in which everything is spelt out " * 3
+    data = frame.assign(line=[f"{value} {i % 40}" for i in range(600)])
+    wanted = {"slices": ["line"], "thresholds": [{"metric": "accuracy", "every": "line", "min": 0.9}]}
+    run = logged(ep.evaluate(data, requirements=wanted))
+    description = run.data.tags["mlflow.note.content"]
+    assert len(description) < 8000
+    assert description.endswith("more in `evalplus/evaluation.json`.")
+
+
+def test_labels_and_slices_of_any_name_are_logged(store: str) -> None:
+    odd = ["", ".", "..", "a/b", "中文", "😀", "x" * 300, "a|b", "<script>", "a\nb", " ", "$%&"]
+    frame = pd.DataFrame({"label": odd * 2, "prediction": odd + odd[::-1], "channel": (odd[::-1]) * 2})
+    evaluation = ep.evaluate(frame, slices=["channel"])
+    run = logged(evaluation)
+    assert run.data.metrics["quality/accuracy"] == pytest.approx(0.5)
+    assert contents(ep.load(run.info.run_id)) == contents(evaluation)
+
+
+def test_logging_goes_to_the_named_run_the_active_one_or_a_new_one(store: str, frame: pd.DataFrame) -> None:
+    evaluation = ep.evaluate(frame)
+    with mlflow.start_run() as named:
+        pass
+    ep.log(evaluation, named.info.run_id)
+    assert mlflow.active_run() is None
+    assert "quality/accuracy" in mlflow.get_run(named.info.run_id).data.metrics
+    ep.log(evaluation)
+    begun = mlflow.active_run()
+    assert begun is not None
+    ep.log(evaluation)
+    assert mlflow.active_run().info.run_id == begun.info.run_id
+    mlflow.end_run()
+
+
+def test_the_returned_metrics_are_those_of_the_run(store: str, frame: pd.DataFrame) -> None:
+    with mlflow.start_run() as run:
+        returned = ep.log(ep.evaluate(frame, slices=["channel"]))
+    assert mlflow.get_run(run.info.run_id).data.metrics == pytest.approx(returned)
+
+
+def test_rows_are_loaded_only_where_they_are_wanted(store: str, frame: pd.DataFrame) -> None:
+    run_id = logged(ep.evaluate(frame)).info.run_id
+    bare = ep.load(run_id, predictions=False)
+    assert bare.predictions is None
+    with pytest.raises(ComparisonError, match="needs the rows"):
+        ep.compare(bare, run_id)
+
+
+def test_runs_are_compared_by_id_as_their_evaluations(store: str, frame: pd.DataFrame) -> None:
+    better = frame.assign(prediction=frame["label"].where(frame.index % 3 > 0, frame["prediction"]))
+    a, b = (ep.evaluate(data, text="text", slices=["channel"]) for data in (better, frame))
+    by_id = ep.compare(logged(a).info.run_id, logged(b).info.run_id)
+    assert plain(asdict(by_id)["metrics"]) == plain(asdict(ep.compare(a, b))["metrics"])
+    assert by_id.metrics["accuracy"].value == pytest.approx(
+        (better["prediction"] == frame["label"]).mean() - (frame["prediction"] == frame["label"]).mean()
+    )
+
+
+def test_runs_on_different_test_sets_are_refused(store: str, frame: pd.DataFrame) -> None:
+    whole, part = (logged(ep.evaluate(data, text="text")).info.run_id for data in (frame, frame.head(400)))
+    with pytest.raises(ComparisonError, match="400 examples are shared, 200 are only in the first"):
+        ep.compare(whole, part)
+    assert ep.compare(whole, part, shared_only=True).n == 400
+
+
+def test_what_carries_no_evaluation_is_said_so(store: str) -> None:
+    with mlflow.start_run() as run:
+        pass
+    with pytest.raises(TrackingError, match=r"carries no evalplus/evaluation.json; was it evaluated"):
+        ep.load(run.info.run_id)
+    with pytest.raises(TrackingError, match="Run with id=0123 not found"):
+        ep.load("0123")
+
+
+def test_logging_into_a_run_that_is_not_there_is_a_clear_error(store: str, frame: pd.DataFrame) -> None:
+    with pytest.raises(TrackingError, match="not found"):
+        ep.log(ep.evaluate(frame), "0123")
+    with mlflow.start_run() as run:
+        pass
+    mlflow.delete_run(run.info.run_id)
+    with pytest.raises(TrackingError, match="active"):
+        ep.log(ep.evaluate(frame), run.info.run_id)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"schema_version": 2}', "has schema version 2, this mlflow-evalplus reads 1"),
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        ('{"schema_version": 1}', "is damaged"),
+    ],
+)
+def test_a_record_that_cannot_be_read_names_itself(text: str, message: str) -> None:
+    with pytest.raises(TrackingError, match=f"evaluation.json of run 7 {message}"):
+        record.parse(text, "evaluation.json of run 7")
+
+
+def test_runs_are_found_by_id_by_its_beginning_and_by_name(store: str, frame: pd.DataFrame) -> None:
+    evaluation = ep.evaluate(frame)
+    found = []
+    for name in ("words", "rules", "words"):
+        with mlflow.start_run(run_name=name) as run:
+            ep.log(evaluation)
+        found.append(run.info.run_id)
+    first, rules, second = found
+    assert [run.info.run_id for run in find_runs([first, rules[:8], "words"])] == [first, rules, second]
+    with pytest.raises(TrackingError, match=r"name 'word'; runs are \['words', 'rules'\]. Did you mean 'words'\?"):
+        find_runs(["word"])
+    with pytest.raises(TrackingError, match=r"no experiment 'test'; .*Did you mean 'tests'\?"):
+        find_runs([], "test")
+
+
+def test_the_newest_series_is_found_oldest_first(store: str, frame: pd.DataFrame) -> None:
+    evaluation = ep.evaluate(frame)
+    for series, name in [("s1", "old"), ("s2", "a"), ("s2", "b"), ("s2", "c")]:
+        with mlflow.start_run(run_name=name, tags={names.TAG_SERIES: series}):
+            ep.log(evaluation)
+    with mlflow.start_run(run_name="not evaluated"):
+        pass
+    assert [run.info.run_name for run in find_runs()] == ["a", "b", "c"]
+    with mlflow.start_run(run_name="alone"):
+        ep.log(evaluation)
+    assert [run.info.run_name for run in find_runs()] == ["alone"]
+
+
+def test_a_store_without_evaluated_runs_says_what_to_do(store: str) -> None:
+    with pytest.raises(TrackingError, match=r"no evaluated run in MLflow at sqlite.*mlflow run"):
+        find_runs()
