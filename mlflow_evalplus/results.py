@@ -40,7 +40,8 @@ class Estimate:
     n : int
         Examples behind it: all for accuracy, those of the class for its recall.
     small_support : bool
-        A class that it needs has fewer than 5 examples: the interval may be too narrow.
+        A class that it needs has fewer than 5 examples, or a metric over all classes rests on fewer than 5
+        errors: the interval may be too narrow.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import yaml
 
+from mlflow_evalplus.core.predictions import as_labels
 from mlflow_evalplus.errors import ColumnNotFound, DataError, did_you_mean, shorten
 
 MAX_LABELS = 50
@@ -29,7 +30,9 @@ def draft(frame: pd.DataFrame, *, label: str, source: str) -> tuple[str, list[st
             f"label column {label!r} is not in the data; columns are {shorten(known, 30)}; name it with --label."
             + did_you_mean(label, known)
         )
-    labels = sorted(frame[label].dropna().astype(str).unique())
+    frame = frame.copy(deep=False)
+    frame[label] = as_labels(frame, label)
+    labels = sorted(frame[label].dropna().unique())
     if not 1 < len(labels) <= MAX_LABELS:
         raise DataError(
             f"column {label!r} has {len(labels)} different values; labels have 2 to {MAX_LABELS}. Name another "
@@ -42,7 +45,7 @@ def draft(frame: pd.DataFrame, *, label: str, source: str) -> tuple[str, list[st
     text = _text(frame, others)
     slices = [c for c in others if c not in (*leaks, *annotators, text) and _is_slice(frame[c])]
     cluster = next((c for c in others if c not in (text, *slices, *leaks) and _is_cluster(frame[c])), None)
-    remarks = [f"labels: {', '.join(f'{k} {n}' for k, n in frame[label].astype(str).value_counts().items())}"]
+    remarks = [f"labels: {', '.join(f'{k} {n}' for k, n in frame[label].value_counts().items())}"]
     remarks += [f"text: {text}"] if text else []
     remarks.append(f"slices: {', '.join(slices) or 'none found'}")
     remarks += [f"cluster: {cluster} (rows of one {cluster} are not independent)"] if cluster else []

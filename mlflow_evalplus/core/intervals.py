@@ -15,6 +15,7 @@ from mlflow_evalplus.core.predictions import FloatArray
 from mlflow_evalplus.results import Estimate
 
 MIN_CLASS_ROWS = 5
+MIN_ERRORS = 5
 ROUNDING = 1e-15  # a variance below this share of the squared range is 0
 
 
@@ -75,6 +76,23 @@ def variance(margin: Margin, psi: FloatArray) -> FloatArray:
     return np.asarray(margin.sum_of_squares(psi) / total**2 * small_sample(margin))
 
 
+def _smoothed_variance(metric: Metric, counts: Counts, margin: Margin) -> FloatArray:
+    """Return the variance with one more row of each class that occurs, half right, half spread over the wrong answers.
+
+    Where a class of few rows has no error, its own variance would be 0 and the mean over classes too narrow:
+    balanced accuracy of 90 % / 10 % classes was covered 72 instead of 95 times in 100.
+    """
+    weights = counts.matrices(margin.weights)
+    k, m = weights.shape[1:]
+    right = np.eye(k, m)
+    pseudo = (0.5 * right + 0.5 * (1 - right) / max(m - 1, 1)) * (weights.sum(axis=2, keepdims=True) > 0)
+    total = (weights + pseudo).sum(axis=(1, 2))
+    _, psi = influence(metric, (weights + pseudo) / total[:, None, None])
+    flat = psi.reshape(margin.rows.shape)
+    sums = margin.sum_of_squares(flat) * small_sample(margin) + (pseudo * psi**2).sum(axis=(1, 2))
+    return np.asarray(sums / total**2)
+
+
 def small_sample(margin: Margin) -> FloatArray:
     """Return G / (G - 1) per slice where G clusters hold the rows, 1 where rows are independent."""
     if margin.n_clusters is None:
@@ -98,7 +116,10 @@ def estimate(metric: Metric, counts: Counts, margin: Margin, confidence: float =
     value, psi = influence(metric, counts.matrices(margin.shares))
     span = metric.high - metric.low
     unit = (value - metric.low) / span
+    unit = np.where(unit < ROUNDING, 0.0, np.where(unit > 1 - ROUNDING, 1.0, unit))  # nan stays nan
     var = variance(margin, psi.reshape(margin.rows.shape)) / span**2
+    if metric.smooth:
+        var = np.where(var > ROUNDING, _smoothed_variance(metric, counts, margin) / span**2, 0)
     mask = metric.denominator(len(counts.labels), len(counts.predictions)).ravel()
     n = (margin.rows * mask).sum(axis=1)
     n_alike = effective_rows(margin, mask)
@@ -106,7 +127,7 @@ def estimate(metric: Metric, counts: Counts, margin: Margin, confidence: float =
         n_eff = np.where(var > ROUNDING, np.minimum(unit * (1 - unit) / var, 3 * n), n_alike)
     lower, upper = wilson(unit, n_eff, quantile(margin, confidence))
     small = _small_support(metric, counts, margin)
-    return Estimates(value, metric.low + span * lower, metric.low + span * upper, n, small)
+    return Estimates(metric.low + span * unit, metric.low + span * lower, metric.low + span * upper, n, small)
 
 
 def effective_rows(margin: Margin, mask: FloatArray) -> FloatArray:
@@ -128,9 +149,11 @@ def wilson(share: FloatArray, n: FloatArray, z: FloatArray | float) -> tuple[Flo
 
 
 def _small_support(metric: Metric, counts: Counts, margin: Margin) -> np.ndarray:
-    support = counts.matrices(margin.rows).sum(axis=2)
+    rows = counts.matrices(margin.rows)
+    support = rows.sum(axis=2)
     if metric.needs is None:
-        return np.asarray(((support > 0) & (support < MIN_CLASS_ROWS)).any(axis=1))
+        errors = support.sum(axis=1) - np.trace(rows, axis1=1, axis2=2)
+        return np.asarray(((support > 0) & (support < MIN_CLASS_ROWS)).any(axis=1) | (errors < MIN_ERRORS))
     needed = support[:, list(metric.needs)]
     return np.asarray((needed < MIN_CLASS_ROWS).any(axis=1) | (support.sum(axis=1) < MIN_CLASS_ROWS))
 

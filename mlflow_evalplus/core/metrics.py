@@ -37,7 +37,11 @@ class Metric:
     denominator : callable
         (labels, predictions) → boolean matrix of the cells whose examples stand behind it.
     needs : tuple of int, optional
-        Classes that need at least 5 examples for the interval to be trusted; None: all that occur.
+        Classes that need at least 5 examples for the interval to be trusted; None: all that occur, and 5
+        errors in all.
+    smooth : bool
+        Its variance is taken at smoothed counts: it averages shares of single classes, and a small class
+        that happens to be without errors would otherwise seem to be known exactly.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Metric:
     high: float = 1.0
     denominator: Callable[[int, int], FloatArray] = lambda k, m: np.ones((k, m))
     needs: tuple[int, ...] | None = ()
+    smooth: bool = False
 
 
 def _parts(p: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -194,9 +199,9 @@ OVERALL: dict[str, Metric] = {
     for metric in (
         Metric("accuracy", accuracy),
         Metric("f1_macro", F1.mean, needs=None),
-        Metric("balanced_accuracy", RECALL.mean, needs=None),
+        Metric("balanced_accuracy", RECALL.mean, needs=None, smooth=True),
         Metric("f1_weighted", f1_weighted, needs=None),
-        Metric("precision_macro", PRECISION.mean, needs=None),
+        Metric("precision_macro", PRECISION.mean, needs=None, smooth=True),
         Metric("cohen_kappa", cohen_kappa, low=-1.0, needs=None),
         Metric("mcc", mcc, low=-1.0, needs=None),
     )

@@ -164,6 +164,10 @@ def read(
     columns["label"], columns["prediction"] = _labels(table[label], table[prediction])
     names_of_labels = _check_labels(columns, tuple(labels), label)
     _check_ids(columns, example_id)
+    for name in scores or {}:
+        if name not in names_of_labels:
+            raise DataError(f"scores name the label {name!r}; labels are {list(names_of_labels)}."
+                            + did_you_mean(name, names_of_labels))  # fmt: skip
     return Predictions(pa.table(columns).unify_dictionaries().combine_chunks(), names_of_labels)
 
 
@@ -241,6 +245,19 @@ def _column(name: str, values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
     if name == "latency_ms":
         return _numbers(values, source, 0.0, np.inf, "a number not below 0")
     return _strings(values)
+
+
+def as_labels(frame: Any, column: str) -> list[str | None]:
+    """Return a column's values as the labels that `read` makes of them: 1.0 is ``"1"``, missing is None.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> as_labels(pd.DataFrame({"y": [1.0, 0.0, None]}), "y")
+    ['1', '0', None]
+    """
+    labels: list[str | None] = _strings(_select(frame, {"label": column})[column]).to_pylist()
+    return labels
 
 
 def _strings(values: pa.ChunkedArray) -> pa.ChunkedArray:

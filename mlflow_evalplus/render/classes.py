@@ -21,7 +21,7 @@ def page(classes: Classes) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """Return ``0.914 [0.902, 0.925]``, marked with ° where a class behind it has under 5 examples."""
+    """Return ``0.914 [0.902, 0.925]``, marked with ° where its support is small."""
     if not estimate.defined:
         return "undefined"
     mark = "°" if estimate.small_support else ""

@@ -11,7 +11,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import TrackingError
-from mlflow_evalplus.render import summary
+from mlflow_evalplus.render import markdown, summary
 from mlflow_evalplus.results import Evaluation, Outcome
 from mlflow_evalplus.tracking import store
 from mlflow_evalplus.tracking.series import load_decided
@@ -109,10 +109,10 @@ def _evidence(run: Run, evaluation: Evaluation, alias: str, why: str) -> str:
     baseline = run.data.tags.get(names.TAG_BASELINE)
     facts = [
         f"**{'Cleared' if alias == CHAMPION else 'Not cleared'} for launch**",
-        f"Why this version: {why}" if why else "",
-        f"Promoted {when} from run `{run.info.run_name}` (`{run.info.run_id}`); requirements `{digest}`; "
-        f"test data `{evaluation.data_digest}`, {evaluation.n:,} examples.",
-        f"Baseline: {baseline}" if baseline else "",
+        f"Why this version: {markdown.escape(why, limit=1000)}" if why else "",
+        f"Promoted {when} from run {markdown.escape(run.info.run_name)} (`{run.info.run_id}`); "
+        f"requirements `{digest}`; test data `{evaluation.data_digest}`, {evaluation.n:,} examples.",
+        f"Baseline: {markdown.escape(baseline)}" if baseline else "",
         summary.page(evaluation),
     ]
     return "\n\n".join(fact for fact in facts if fact)

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from mlflow_evalplus.core.files import CSV_OPTIONS, check_file
-from mlflow_evalplus.core.predictions import require_columns
+from mlflow_evalplus.core.predictions import as_labels, require_columns
 from mlflow_evalplus.errors import DataError, shorten
 
 SHIPPED = Path(__file__).with_name("messages.csv")
@@ -87,7 +87,7 @@ def check(frame: pd.DataFrame, *, text: str, label: str, labels: tuple[str, ...]
                 f"{len(missing)} of {len(frame)} rows have no {column!r} (rows {shorten(missing, 5)}, from 0); "
                 "fill or remove them"
             )
-    unknown = sorted(set(frame[label].astype(str)) - set(labels)) if labels else []
+    unknown = sorted(set(map(str, as_labels(frame, label))) - set(labels)) if labels else []
     if unknown:
         raise DataError(f"{label!r} holds labels that are not declared: {shorten(unknown)}; declared: {list(labels)}")
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from mlflow_evalplus import requirements as asked
 from mlflow_evalplus.cli.options import console
 from mlflow_evalplus.core.draft import draft
-from mlflow_evalplus.core.predictions import require_columns
+from mlflow_evalplus.core.predictions import as_labels, require_columns
 from mlflow_evalplus.errors import DataError, shorten
 from mlflow_evalplus.render.comparison import terminal
 from mlflow_evalplus.requirements import Requirements
@@ -56,6 +56,8 @@ def run(
         source=data or rows.SHIPPED.name,
     )
     rows.check(frame, text=task.text, label=task.label, labels=wanted.task.labels, slices=wanted.slices)
+    for column in (task.label, *task.annotators):
+        frame[column] = as_labels(frame, column)
     if not candidates and len(task.annotators) < 2:
         chosen = [c for c in chosen if not c.consensus_only]
     split = rows.split(frame, text=task.text, label=task.label, column=split_column, test_size=test_size, seed=seed)

@@ -189,8 +189,9 @@ def test_few_rows_of_a_class_are_flagged_where_they_matter() -> None:
     assert found.metrics["cohen_kappa"].small_support
     assert found.classes["b"].metrics["recall"].small_support
     assert not found.classes["a"].metrics["recall"].small_support
-    enough = evaluate(pd.concat([frame, frame.tail(1)]))
+    enough = evaluate(pd.concat([frame.assign(prediction=["b"] * 5 + ["a"] * 45 + ["b"] * 4), frame.tail(1)]))
     assert not enough.metrics["f1_macro"].small_support
+    assert evaluate(pd.concat([frame, frame.tail(1)])).metrics["f1_macro"].small_support, "no errors to go by"
     assert not enough.classes["b"].metrics["recall"].small_support
     assert evaluate(frame.tail(4)).metrics["accuracy"].small_support
 

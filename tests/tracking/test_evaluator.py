@@ -204,6 +204,20 @@ def test_an_mlflow_dataset_carries_its_own_columns(store: str, frame: pd.DataFra
     assert result.metrics["quality/accuracy"] == pytest.approx((frame["label"] == frame["prediction"]).mean())
 
 
+def test_arrays_are_data_too(store: str) -> None:
+    rng = np.random.default_rng(6)
+    inputs, label = rng.normal(size=(80, 2)), np.array(["no", "yes"] * 40)
+    channel = pd.DataFrame({"channel": ["app", "web"] * 40})
+    result = mlflow.models.evaluate(
+        lambda rows: np.where(rows["feature_1"] > 0, "yes", "no"), inputs, targets=label, model_type="classifier",
+        evaluators="evalplus",
+        evaluator_config={"slices": ["channel"], "extra_columns": channel, "latency_requests": 2},
+    )  # fmt: skip
+    right = np.where(inputs[:, 0] > 0, "yes", "no") == label
+    assert result.metrics["quality/accuracy"] == pytest.approx(right.mean())
+    assert result.metrics["accuracy_by_channel/web"] == pytest.approx(right[1::2].mean())
+
+
 def test_slice_columns_that_feature_names_hides_come_in_extra_columns(store: str, data: pd.DataFrame) -> None:
     result = mlflow.models.evaluate(
         lambda inputs: ["good"] * len(inputs), data, targets="label", feature_names=["text"], model_type="classifier",

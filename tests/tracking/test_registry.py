@@ -141,7 +141,7 @@ def test_a_name_that_mlflow_refuses_is_a_clear_error(store: str, data: pd.DataFr
             promote(run_id, name)
 
 
-@pytest.mark.parametrize("name", ["it's", 'a "name"', "100 %", "情感"])
-def test_promoting_twice_is_one_version_whatever_the_model_is_called(store: str, data: pd.DataFrame, name: str) -> None:
+def test_promoting_twice_is_one_version_whatever_the_model_is_called(store: str, data: pd.DataFrame) -> None:
     run_id = evaluated(data, EASY)
-    assert promote(run_id, name).version == promote(run_id, name).version == "1"
+    for name in ("it's", 'a "name"', "100 %", "情感"):
+        assert promote(run_id, name).version == promote(run_id, name).version == "1"

@@ -25,7 +25,7 @@ def logged(name: str, frame: pd.DataFrame, repaired: float = 0.0, **options: Any
     prediction = frame["prediction"].to_numpy(dtype=object).copy()
     mended = wrong[: round(repaired * len(wrong))]
     prediction[mended] = frame["label"].to_numpy(dtype=object)[mended]
-    evaluation = ep.evaluate(frame.assign(prediction=prediction), text="text", slices=["channel"], **options)
+    evaluation = ep.evaluate(frame.assign(prediction=prediction), text="text", **options)
     with mlflow.start_run(run_name=name) as run:
         ep.log(evaluation)
     return mlflow.get_run(run.info.run_id)
@@ -122,7 +122,9 @@ def test_a_run_without_an_evaluation_is_named(store: str, frame: pd.DataFrame) -
 
 def test_the_page_marks_the_winner_and_the_slices_that_moved(store: str, frame: pd.DataFrame) -> None:
     mended = frame.assign(prediction=frame["prediction"].where(frame["channel"] != "web", frame["label"]))
-    series = compare_runs([logged("old", frame), logged("new | better", mended)])
+    series = compare_runs(
+        [logged(name, rows, slices=["channel"]) for name, rows in (("old", frame), ("new | better", mended))]
+    )
     assert r"★ new \| better" in series.page
     assert "channel=web" in series.page
     assert "channel=app" not in series.page
