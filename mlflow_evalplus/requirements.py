@@ -43,6 +43,11 @@ class Task(_Model):
     label: Name = "label"
     labels: tuple[Name, ...] = ()
 
+    @property
+    def text_column(self) -> str:
+        """The column that is taken as the text where the data have it."""
+        return self.text or "text"
+
     @field_validator("labels")
     @classmethod
     def _labels_are_distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -257,6 +262,8 @@ def _words(mistake: Any) -> str:
         key, known = str(mistake["loc"][-1]), _known_keys(mistake["loc"])
         return f"unknown key; keys are {shorten(known, 20)}.{did_you_mean(key, known)}"
     given = mistake.get("input")
+    if isinstance(given, bool) and mistake["type"] == "string_type":
+        return "YAML reads yes, no, on, off as true and false; put the word in quotes"
     shown = f" (given: {given!r})" if isinstance(given, (str, int, float, bool)) else ""
     return str(mistake["msg"]).removeprefix("Value error, ") + shown
 

@@ -41,7 +41,7 @@ class Estimate:
         Examples behind it: all for accuracy, those of the class for its recall.
     small_support : bool
         A class that it needs has fewer than 5 examples, or a metric over all classes rests on fewer than 5
-        errors: the interval may be too narrow.
+        errors, or there are fewer than 5 clusters behind it: the interval may be too narrow.
 
     Examples
     --------

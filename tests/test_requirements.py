@@ -138,7 +138,10 @@ def test_every_metric_of_the_contract_can_be_asked_for() -> None:
 def test_labels_that_are_numbers_are_names_and_a_bare_yes_is_refused() -> None:
     """YAML reads `yes` as true: silently it would become a label that no row has."""
     assert requirements.load({"task": {"labels": [0, 1]}}).task.labels == ("0", "1")
-    with pytest.raises(RequirementsError, match=r"task\.labels\.0: Input should be a valid string"):
+    with pytest.raises(
+        RequirementsError,
+        match=r"task\.labels\.0: YAML reads yes, no, on, off as true and false; put the word in quotes",
+    ):
         requirements.load(yaml.safe_load("task: {labels: [yes, no]}"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlflow_evalplus.cli.options import console, epilog, experiment_option, json_option, print_json
+from mlflow_evalplus.cli.options import console, epilog, experiment_option, json_option, print_json, write_text
 
 
 @click.command(
@@ -33,7 +33,6 @@ def command(
     Differences are paired, against the baseline, with 95 % intervals.
     """
     from dataclasses import asdict
-    from pathlib import Path
 
     from mlflow_evalplus.render.comparison import terminal
     from mlflow_evalplus.tracking.reader import find_runs
@@ -42,7 +41,7 @@ def command(
     base = find_runs([baseline], experiment)[0] if baseline else None
     series = compare_runs(find_runs(runs, experiment), baseline=base, shared_only=shared)
     if output:
-        Path(output).write_text(series.page, encoding="utf-8")
+        write_text(output, series.page)
     if as_json:
         print_json({
             "winner": series.winner, "reason": series.reason, "baseline": series.baseline,

@@ -36,21 +36,31 @@ def command(
     baseline: str | None,
     as_json: bool,
 ) -> None:
-    """Hold a run (by default the newest) against requirements.
+    """Hold a run against requirements; without RUN, the winner of the newest series.
 
     Exit code 0: pass, 3: fail, 4: undecided, 1: error.
     """
     from dataclasses import asdict
 
     from mlflow_evalplus.core.decision import decide
+    from mlflow_evalplus.core.evaluation import evaluate_again
     from mlflow_evalplus.render.terminal import verdict as table
+    from mlflow_evalplus.requirements import load as load_requirements
     from mlflow_evalplus.tracking.reader import compare, find_runs, load
+    from mlflow_evalplus.tracking.series import compare_runs
 
-    found = find_runs([run] if run else [], experiment)[-1]
+    wanted = load_requirements(requirements_file) if requirements_file else None
+    if run:
+        found = find_runs([run], experiment)[0]
+    else:
+        series = compare_runs(find_runs((), experiment))
+        found = series.runs[series.winner]
     evaluation = load(found.info.run_id)
+    if wanted:
+        evaluation = evaluate_again(evaluation, wanted)
     base = find_runs([baseline], experiment)[0].info.run_id if baseline else found.data.tags.get(TAG_BASELINE_RUN)
     comparison = compare(evaluation, base) if base and base != found.info.run_id else None
-    verdict = decide(evaluation, requirements_file or None, comparison=comparison)
+    verdict = decide(evaluation, comparison=comparison)
     if as_json:
         print_json({"run_id": found.info.run_id, "run": found.info.run_name, **asdict(verdict)})
     else:

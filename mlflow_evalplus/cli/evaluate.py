@@ -23,6 +23,8 @@ from mlflow_evalplus.cli.options import EXIT_CODES, console, epilog, json_option
 @click.option("--prediction", metavar="COLUMN", default="prediction", show_default=True, help="Column of the answers.")
 @click.option("--slices", metavar="COLUMN,...", help="Slice columns.  [default: the requirements']")
 @click.option("--id", "example_id", metavar="COLUMN", help="Column that names each example across runs.")
+@click.option("--text", metavar="COLUMN", help="Text column.  [default: the requirements', else 'text' if there]")
+@click.option("--cluster", metavar="COLUMN", help="Column of what rows belong together by, such as a customer.")
 @click.option("--run-name", metavar="NAME", help="Name of the MLflow run.")
 @click.option("--experiment", metavar="NAME", help="Experiment to log into.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the verdict.")
@@ -37,6 +39,8 @@ def command(
     prediction: str,
     slices: str | None,
     example_id: str | None,
+    text: str | None,
+    cluster: str | None,
     run_name: str | None,
     experiment: str | None,
     exit_zero: bool,
@@ -55,7 +59,8 @@ def command(
     shared = {
         "requirements": requirements_file or None, "label": label or None, "example_id": example_id,
         "slices": [name.strip() for name in slices.split(",")] if slices else None,
-        "run_name": run_name, "experiment": experiment, "log": not no_log,
+        "text": text or None, "cluster": cluster or None,
+        "run_name": run_name, "experiment": experiment or None, "log": not no_log,
     }  # fmt: skip
     if predictions:
         evaluation, run_id = evaluate_file(predictions, prediction=prediction, **shared)  # type: ignore[arg-type]

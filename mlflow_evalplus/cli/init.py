@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mlflow_evalplus.cli.options import console, epilog
+from mlflow_evalplus.cli.options import console, epilog, write_text
 from mlflow_evalplus.errors import EvalPlusError
 
 
@@ -31,7 +31,7 @@ def command(data: str, label: str, output: str, force: bool) -> None:
     if Path(output).exists() and not force:
         raise EvalPlusError(f"{output!r} exists; give another --output, or --force to replace it")
     text, remarks = draft(read_file(data), label=label, source=Path(data).name)
-    Path(output).write_text(text, encoding="utf-8")
+    write_text(output, text)
     screen = console()
     for remark in remarks:
         screen.print(f"- {remark}", markup=False)

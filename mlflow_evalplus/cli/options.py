@@ -12,10 +12,22 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {"pass": 0, "fail": 3, "undecided": 4}
 
+
+def _given(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Take an empty value as none: an MLproject passes its empty defaults on."""
+    return value or None
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-experiment_option = click.option("--experiment", metavar="NAME", help="Search in this experiment only.")
+experiment_option = click.option(
+    "--experiment", metavar="NAME", callback=_given, help="Search in this experiment only."
+)
 requirements_option = click.option(
-    "--requirements", "requirements_file", metavar="FILE", help="requirements.yaml; the run's own by default."
+    "--requirements",
+    "requirements_file",
+    metavar="FILE",
+    callback=_given,
+    help="requirements.yaml; the run's own by default.",
 )
 
 
@@ -38,6 +50,24 @@ def print_json(content: Any) -> None:
         return None if isinstance(value, float) and value - value != 0 else value
 
     click.echo(json.dumps(strict(content), ensure_ascii=False, indent=2, default=str))
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a file.
+
+    Raises
+    ------
+    EvalPlusError
+        The folder is not there, or may not be written to.
+    """
+    from pathlib import Path
+
+    from mlflow_evalplus.errors import EvalPlusError
+
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvalPlusError(f"cannot write {path!r}: {error.strerror}") from None
 
 
 def epilog(*examples: str) -> str:

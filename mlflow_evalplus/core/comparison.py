@@ -135,9 +135,12 @@ def _difference(
     value, span = value_a - value_b, metric.high - metric.low
     var = variance(margin, psi.reshape(margin.rows.shape))
     behind = metric.denominator(*psi.shape[1:3])
-    n = effective_rows(margin, np.maximum(behind[:, :, None], behind[:, None, :]).ravel())
-    # where all rows differ alike, the error is not 0 but below what n rows can show (Wilson's upper bound of 0 / n)
-    half = np.where(var > ROUNDING * span**2, z * np.sqrt(var), span * z**2 / (n + z**2))
+    mask = np.maximum(behind[:, :, None], behind[:, None, :]).ravel()
+    # however few rows differ, n rows cannot show more than Wilson's upper bound of 0 / n; where none does, n clusters
+    n = np.where(
+        var > ROUNDING * span**2, effective_rows(replace(margin, blocks=None), mask), effective_rows(margin, mask)
+    )
+    half = np.maximum(z * np.sqrt(var), span * z**2 / (n + z**2))
     # second moment, not variance: McNemar's statistic for accuracy, and finite where all rows differ alike
     with np.errstate(divide="ignore", invalid="ignore"):
         moment = np.sqrt(np.maximum(var, ROUNDING * span**2) + value**2 / n)

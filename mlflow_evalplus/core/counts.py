@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -74,12 +73,13 @@ class Margin:
         """Cell shares, [slices, cells]; each slice sums to 1."""
         return np.asarray(self.weights / self.weights.sum(axis=1, keepdims=True))
 
-    @cached_property
-    def n_clusters(self) -> FloatArray | None:
-        """Number of clusters in each slice; None where rows are independent."""
+    def n_clusters(self, mask: FloatArray | None = None) -> FloatArray | None:
+        """Return the number of clusters with rows in the cells of `mask`, per slice; None for independent rows."""
         if self.blocks is None:
             return None
-        return np.bincount(self.blocks.slices, minlength=len(self.values)).astype(np.float64)
+        inside = np.ones(len(self.blocks.cells)) if mask is None else mask[self.blocks.cells]
+        touched = np.add.reduceat(inside, self.blocks.starts) > 0
+        return np.bincount(self.blocks.slices[touched], minlength=len(self.values)).astype(np.float64)
 
     def sum_of_squares(self, influence: FloatArray) -> FloatArray:
         """Return ``Σ_clusters (Σ_rows weight · influence)²`` per slice, each row its own cluster if unclustered.

@@ -89,7 +89,7 @@ def measured(evaluation: Evaluation, key: str) -> Estimate | None:
         return evaluation.latency.single.get(key) if evaluation.latency else None
     if key == "cost_per_1000":
         cost = evaluation.cost_per_1000
-        return None if cost is None else Estimate(cost, cost, cost, evaluation.n)
+        return None if cost is None else Estimate(cost, math.nan, math.nan, 1)  # one timing shows no spread
     for row in evaluation.classes.rows:
         for metric, estimate in row.metrics.items():
             if key == names.class_metric(metric, row.name):

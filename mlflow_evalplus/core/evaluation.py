@@ -14,6 +14,7 @@ from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.intervals import estimate_all
 from mlflow_evalplus.core.predictions import Predictions, column_names, read
 from mlflow_evalplus.core.slices import slices as find_slices
+from mlflow_evalplus.errors import ComparisonError, DataError
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.results import Evaluation, Latency
 
@@ -49,7 +50,8 @@ def evaluate(
     intersections : int, optional
         Depth of the crossings of slice columns; 2 by default.
     text, cluster, weight, example_id, annotators : optional
-        Further columns. Rows of one `cluster` (a customer) are not taken as independent.
+        Further columns. Rows of one `cluster` (a customer) are not taken as independent. Rows of two runs are
+        paired by `example_id`, else by `text` (a column ``text`` is taken without asking), else by their order.
     requirements : path, mapping or Requirements, optional
         Its thresholds give the verdict; what is not named above is taken from it.
     confidence : float, optional
@@ -74,13 +76,15 @@ def evaluate(
     >>> result.verdict.outcome.value
     'pass'
     """
+    if isinstance(slices, str):
+        raise DataError(f"slices is one text, {slices!r}; give a list of columns: slices=[{slices!r}]")
     wanted = asked.load(requirements)
     overrides = {"intersections": intersections, "confidence": confidence, "cluster": cluster}
     given = {key: value for key, value in overrides.items() if value is not None}
     if given:
         wanted = asked.load({**wanted.model_dump(by_alias=True, exclude_unset=True), **given})
-    if text is None and wanted.task.text in column_names(frame):
-        text = wanted.task.text
+    if text is None and wanted.task.text_column in column_names(frame):
+        text = wanted.task.text_column
     predictions = read(
         frame,
         label=label or wanted.task.label,
@@ -97,15 +101,35 @@ def evaluate(
     return evaluate_predictions(predictions, wanted)
 
 
+def evaluate_again(evaluation: Evaluation, requirements: Requirements | None = None) -> Evaluation:
+    """Evaluate the same rows again, against other requirements where they are given.
+
+    Raises
+    ------
+    ColumnNotFound
+        The requirements name a slice column that the rows do not have.
+    ComparisonError
+        The rows are not at hand.
+    """
+    if evaluation.predictions is None:
+        raise ComparisonError("the rows of this evaluation are not at hand; load it with its predictions")
+    wanted = requirements or evaluation.requirements or Requirements()
+    columns = (requirements.slices if requirements else None) or None
+    return evaluate_predictions(
+        evaluation.predictions, wanted, latency=evaluation.latency, notes=evaluation.notes, slices=columns
+    )
+
+
 def evaluate_predictions(
     predictions: Predictions,
     requirements: Requirements,
     *,
     latency: Latency | None = None,
     notes: tuple[str, ...] = (),
+    slices: Sequence[str] | None = None,
 ) -> Evaluation:
-    """Evaluate validated rows; `latency` comes from whoever asked the model."""
-    counts = count(predictions, intersections=requirements.intersections)
+    """Evaluate validated rows; `latency` comes from whoever asked the model, `slices` are all columns by default."""
+    counts = count(predictions, slices, intersections=requirements.intersections)
     chosen = {**metrics.OVERALL, **metrics.of_classes(counts.labels)}
     if requirements.error_costs:
         costs = cost.cost_matrix(requirements.error_costs, counts.labels, counts.predictions)

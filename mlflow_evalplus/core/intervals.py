@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -36,12 +36,16 @@ class Estimates:
         )  # fmt: skip
 
 
-def quantile(margin: Margin, confidence: float) -> FloatArray:
-    """Return the two-sided quantile per slice: normal (1.96 for 0.95); t on G - 1 degrees for rows in G clusters."""
+def quantile(margin: Margin, confidence: float, mask: FloatArray | None = None) -> FloatArray:
+    """Return the two-sided quantile per slice: normal (1.96 for 0.95); t on G - 1 degrees for rows in G clusters.
+
+    Only the clusters with rows in the cells of `mask` count, those that stand behind a metric.
+    """
     tail = (1 + confidence) / 2
-    if margin.n_clusters is None:
+    clusters = margin.n_clusters(mask)
+    if clusters is None:
         return np.full(len(margin.values), _normal(tail))
-    return np.asarray(stats.t.ppf(tail, np.maximum(margin.n_clusters - 1, 1)))
+    return np.asarray(stats.t.ppf(tail, np.maximum(clusters - 1, 1)))
 
 
 @cache
@@ -67,13 +71,13 @@ def influence(metric: Metric, shares: FloatArray) -> tuple[FloatArray, FloatArra
     return value, np.where(np.isnan(value)[:, None, None], 0.0, psi)
 
 
-def variance(margin: Margin, psi: FloatArray) -> FloatArray:
+def variance(margin: Margin, psi: FloatArray, mask: FloatArray | None = None) -> FloatArray:
     """Return ``Σ_clusters (Σ_rows w ψ)² / (Σ w)²`` per slice, with the correction G / (G - 1) for G clusters.
 
-    `psi` is [slices, cells].
+    `psi` is [slices, cells]; the G clusters are those with rows in the cells of `mask`.
     """
     total = margin.weights.sum(axis=1)
-    return np.asarray(margin.sum_of_squares(psi) / total**2 * small_sample(margin))
+    return np.asarray(margin.sum_of_squares(psi) / total**2 * small_sample(margin, mask))
 
 
 def _smoothed_variance(metric: Metric, counts: Counts, margin: Margin) -> FloatArray:
@@ -93,11 +97,12 @@ def _smoothed_variance(metric: Metric, counts: Counts, margin: Margin) -> FloatA
     return np.asarray(sums / total**2)
 
 
-def small_sample(margin: Margin) -> FloatArray:
+def small_sample(margin: Margin, mask: FloatArray | None = None) -> FloatArray:
     """Return G / (G - 1) per slice where G clusters hold the rows, 1 where rows are independent."""
-    if margin.n_clusters is None:
+    clusters = margin.n_clusters(mask)
+    if clusters is None:
         return np.ones(len(margin.values))
-    return margin.n_clusters / np.maximum(margin.n_clusters - 1, 1)
+    return clusters / np.maximum(clusters - 1, 1)
 
 
 def estimate(metric: Metric, counts: Counts, margin: Margin, confidence: float = 0.95) -> Estimates:
@@ -117,16 +122,16 @@ def estimate(metric: Metric, counts: Counts, margin: Margin, confidence: float =
     span = metric.high - metric.low
     unit = (value - metric.low) / span
     unit = np.where(unit < ROUNDING, 0.0, np.where(unit > 1 - ROUNDING, 1.0, unit))  # nan stays nan
-    var = variance(margin, psi.reshape(margin.rows.shape)) / span**2
+    mask = metric.denominator(len(counts.labels), len(counts.predictions)).ravel()
+    var = variance(margin, psi.reshape(margin.rows.shape), mask) / span**2
     if metric.smooth:
         var = np.where(var > ROUNDING, _smoothed_variance(metric, counts, margin) / span**2, 0)
-    mask = metric.denominator(len(counts.labels), len(counts.predictions)).ravel()
     n = (margin.rows * mask).sum(axis=1)
     n_alike = effective_rows(margin, mask)
     with np.errstate(divide="ignore", invalid="ignore"):
         n_eff = np.where(var > ROUNDING, np.minimum(unit * (1 - unit) / var, 3 * n), n_alike)
-    lower, upper = wilson(unit, n_eff, quantile(margin, confidence))
-    small = _small_support(metric, counts, margin)
+    lower, upper = wilson(unit, n_eff, quantile(margin, confidence, mask))
+    small = _small_support(metric, counts, margin, mask)
     return Estimates(metric.low + span * unit, metric.low + span * lower, metric.low + span * upper, n, small)
 
 
@@ -148,7 +153,11 @@ def wilson(share: FloatArray, n: FloatArray, z: FloatArray | float) -> tuple[Flo
     return lower, np.maximum(np.clip(center + half, 0, 1), share)
 
 
-def _small_support(metric: Metric, counts: Counts, margin: Margin) -> np.ndarray:
+def _small_support(metric: Metric, counts: Counts, margin: Margin, mask: FloatArray) -> np.ndarray:
+    clusters = margin.n_clusters(mask)
+    if clusters is not None:
+        few = clusters < MIN_CLASS_ROWS
+        return np.asarray(few | _small_support(metric, counts, replace(margin, blocks=None), mask))
     rows = counts.matrices(margin.rows)
     support = rows.sum(axis=2)
     if metric.needs is None:

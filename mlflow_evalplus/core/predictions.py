@@ -165,9 +165,9 @@ def read(
     names_of_labels = _check_labels(columns, tuple(labels), label)
     _check_ids(columns, example_id)
     for name in scores or {}:
-        if name not in names_of_labels:
-            raise DataError(f"scores name the label {name!r}; labels are {list(names_of_labels)}."
-                            + did_you_mean(name, names_of_labels))  # fmt: skip
+        if labels and name not in labels:  # where none are declared, a model may know a class that does not occur
+            raise DataError(f"scores name the label {name!r}; labels are {list(labels)}."
+                            + did_you_mean(name, labels))  # fmt: skip
     return Predictions(pa.table(columns).unify_dictionaries().combine_chunks(), names_of_labels)
 
 

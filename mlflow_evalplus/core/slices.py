@@ -18,6 +18,7 @@ from mlflow_evalplus.results import Estimate, SliceResult, Slices
 MIN_GAP = 0.02
 MAX_Q = 0.05
 MIN_ROWS = 30
+MAX_LABELS = 20  # with more, intersections carry no metrics of single classes: they would be many and rest on few rows
 ROUNDING = 1e-12  # a smaller gap is none
 
 
@@ -44,6 +45,8 @@ def _of(
 ) -> list[SliceResult]:
     margin = counts.margins[columns]
     gaps, p_values = gap_tests(counts, margin)
+    if len(columns) > 1 and len(counts.labels) > MAX_LABELS:
+        metrics = {name: metric for name, metric in metrics.items() if metric.needs in ((), None)}
     estimates = estimate_all(metrics, counts, margin, confidence)
     rows = margin.rows.sum(axis=1)
     return [

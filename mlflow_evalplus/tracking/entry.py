@@ -25,6 +25,8 @@ def evaluate_file(
     prediction: str = "prediction",
     label: str | None = None,
     slices: Sequence[str] | None = None,
+    text: str | None = None,
+    cluster: str | None = None,
     example_id: str | None = None,
     requirements: str | None = None,
     run_name: str | None = None,
@@ -43,6 +45,8 @@ def evaluate_file(
         prediction,
         scores=scores,
         slices=slices,
+        text=text,
+        cluster=cluster,
         example_id=example_id,
         requirements=requirements,
     )
@@ -59,6 +63,8 @@ def evaluate_model(
     *,
     label: str | None = None,
     slices: Sequence[str] | None = None,
+    text: str | None = None,
+    cluster: str | None = None,
     example_id: str | None = None,
     requirements: str | None = None,
     run_name: str | None = None,
@@ -70,11 +76,12 @@ def evaluate_model(
     frame = read_file(path)
     label = label or wanted.task.label
     chosen = list(wanted.slices if slices is None else slices)
-    require_columns(frame, [label, *chosen, *([example_id] if example_id else [])])
+    own = {"text": text, "cluster": cluster, "example_id": example_id}
+    require_columns(frame, [label, *chosen, *(column for column in own.values() if column)])
     with store.reaching():
         store.client()
         loaded = mlflow.pyfunc.load_model(model)
-    config: dict[str, Any] = {"requirements": wanted, "slices": chosen, "example_id": example_id}
+    config: dict[str, Any] = {"requirements": wanted, "slices": chosen, **own}
     if not log:
         return _without_run(loaded, frame, label, config), None
     with store.reaching(), _run(run_name, experiment) as run_id:

@@ -85,7 +85,7 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
     rows[label] = dataset.labels_data
     named: dict[str, Any] = {
         "label": label, "labels": wanted.task.labels, "slices": wanted.slices, "cluster": wanted.cluster,
-        "text": config.get("text") or (wanted.task.text if wanted.task.text in rows else None),
+        "text": config.get("text") or (wanted.task.text_column if wanted.task.text_column in rows else None),
         "weight": config.get("weight"), "example_id": config.get("example_id"),
         "annotators": config.get("annotators") or (),
     }  # fmt: skip
@@ -99,9 +99,10 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
             requests=config.get("latency_requests", 200), confidence=wanted.confidence,
         )  # fmt: skip
         rows["__prediction"] = answers.predictions
-        for label, values in answers.scores.items():
-            rows[f"__score.{label}"] = values
-        scores = {label: f"__score.{label}" for label in answers.scores}
+        for name, values in answers.scores.items():
+            rows[f"__score.{name}"] = values
+        declared = wanted.task.labels or answers.scores  # an answer that is not declared is counted as (other)
+        scores = {name: f"__score.{name}" for name in answers.scores if name in declared}
         latency = answers.latency
     elif dataset.has_predictions:
         rows["__prediction"] = dataset.predictions_data

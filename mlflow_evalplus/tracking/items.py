@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, count
 
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
@@ -122,9 +122,17 @@ def describe(evaluation: Evaluation, run_name: str = "") -> tuple[dict[str, floa
     Pages and pictures are headed by the run's name: beside each other they would be nameless.
     """
     items = list(chain.from_iterable(analysis(evaluation) for analysis in ANALYSES))
-    finite = ((i.key, i.value) for i in items if isinstance(i, Metric) and math.isfinite(i.value))
-    metrics = {names.metric_key(key): float(value) for key, value in islice(finite, names.MAX_METRICS)}
+    metrics: dict[str, float] = {}
+    for item in items:
+        if isinstance(item, Metric) and math.isfinite(item.value) and len(metrics) < names.MAX_METRICS:
+            metrics[_free(names.metric_key(item.key), metrics)] = float(item.value)
     return metrics, [_headed(item, run_name) for item in items if not isinstance(item, Metric)]
+
+
+def _free(key: str, taken: Mapping[str, float]) -> str:
+    """Return the key, numbered where another name was already written alike: ``<30`` and ``>30`` are both ``_30``."""
+    numbered = (f"{key}-{number}" if number > 1 else key for number in count(1))
+    return next(name for name in numbered if name not in taken)
 
 
 def _headed(item: Table | Figure | Page, run_name: str) -> Table | Figure | Page:

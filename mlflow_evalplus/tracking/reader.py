@@ -73,7 +73,7 @@ def compare(
 
 
 def find_runs(given: Sequence[str] = (), experiment: str | None = None) -> list[Run]:
-    """Return evaluated runs: those given by id or name, else the newest series, oldest first.
+    """Return evaluated runs: those given by id or name, else the newest series, oldest first, else the newest run.
 
     A series is what one command logged together (tag ``evalplus.series``). Without `experiment` all
     experiments are searched.
@@ -100,9 +100,9 @@ def find_runs(given: Sequence[str] = (), experiment: str | None = None) -> list[
     if not runs:
         where = f"experiment {experiment!r}" if experiment else without_runs()
         raise TrackingError(f"no evaluated run in {where}; run: mlflow run . --env-manager local")
-    series = runs[0].data.tags.get(names.TAG_SERIES)
-    newest = [run for run in runs if series and run.data.tags.get(names.TAG_SERIES) == series] or runs[:1]
-    return newest[::-1]
+    series = [run.data.tags.get(names.TAG_SERIES) for run in runs]
+    newest = next((name for name in series if name), None)
+    return [run for run, name in zip(runs, series, strict=True) if name == newest][::-1] if newest else runs[:1]
 
 
 def without_runs() -> str:

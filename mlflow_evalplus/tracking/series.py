@@ -10,8 +10,9 @@ from mlflow.entities import Run
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.choice import choose
-from mlflow_evalplus.core.comparison import compare_evaluations
+from mlflow_evalplus.core.comparison import align, compare_evaluations
 from mlflow_evalplus.core.decision import decide
+from mlflow_evalplus.core.evaluation import evaluate_again
 from mlflow_evalplus.render import comparison as pages
 from mlflow_evalplus.results import Comparison, Evaluation
 from mlflow_evalplus.tracking import store
@@ -61,9 +62,11 @@ def compare_runs(runs: Sequence[Run], *, baseline: Run | None = None, shared_onl
     baseline = baseline or runs[0]
     named = _named([baseline, *(run for run in runs if run.info.run_id != baseline.info.run_id)])
     evaluations = {name: load(run.info.run_id) for name, run in named.items()}
+    if shared_only:
+        evaluations = _on_shared(evaluations)
     base = next(iter(named))
     comparisons = {
-        name: compare_evaluations(evaluation, evaluations[base], names=(name, base), shared_only=shared_only)
+        name: compare_evaluations(evaluation, evaluations[base], names=(name, base))
         for name, evaluation in evaluations.items()
         if name != base
     }
@@ -74,6 +77,18 @@ def compare_runs(runs: Sequence[Run], *, baseline: Run | None = None, shared_onl
     wanted = evaluations[base].requirements
     winner, reason = choose(decided, wanted.priority if wanted else "accuracy")
     return Series(named, decided, comparisons, base, winner, reason)
+
+
+def _on_shared(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """Evaluate each run on the examples that all of them have, so that one table speaks of one test set."""
+    rows = {name: evaluation.predictions.with_ids() for name, evaluation in evaluations.items()}
+    kept = next(iter(rows.values()))
+    for other in rows.values():
+        kept, _ = align(kept, other, shared_only=True)
+    return {
+        name: evaluate_again(replace(evaluation, predictions=align(kept, rows[name], shared_only=True)[1]))
+        for name, evaluation in evaluations.items()
+    }
 
 
 def _named(runs: Sequence[Run]) -> dict[str, Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ def client() -> MlflowClient:
     uri = mlflow.get_tracking_uri()
     if urlsplit(uri).scheme in ("http", "https"):
         try:
-            requests.get(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_S)
+            requests.get(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_S, verify=_certificates())
         except requests.RequestException as error:
             raise TrackingError(
                 f"the tracking server {without_password(uri)} does not answer ({type(error).__name__}). Is it running? "
@@ -54,6 +55,13 @@ def client() -> MlflowClient:
         return MlflowClient()
     except Exception as error:  # a missing driver, a damaged file, an unknown scheme: every store fails in its own way
         raise _error(error) from error
+
+
+def _certificates() -> str | bool:
+    """Return what MLflow itself verifies a server's certificate with."""
+    if os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() == "true":
+        return False
+    return os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH") or True
 
 
 def without_password(uri: str) -> str:

@@ -368,7 +368,7 @@ def test_without_any_run_the_commands_say_what_to_do(cli: Cli) -> None:
 
 
 def test_the_exit_code_of_decide_is_the_verdict(cli: Cli, frame: pd.DataFrame) -> None:
-    run_id = logged(frame, "words")
+    run_id = logged(frame, "words", slices=["channel"])
     for minimum, code, outcome in ((0.5, 0, "pass"), (0.99, 3, "fail"), (0.915, 4, "undecided")):
         ended = cli("decide", "words", "--requirements", gates("r.yaml", minimum), "--json")
         assert (ended.code, ended.json["outcome"], ended.json["run_id"]) == (code, outcome, run_id)
@@ -377,6 +377,15 @@ def test_the_exit_code_of_decide_is_the_verdict(cli: Cli, frame: pd.DataFrame) -
     assert "FAIL (1 pass, 1 fail)" in ended.out
     assert cli("decide").code == 4  # the run's own requirements: none
     assert cli("decide", "--requirements", "none.yaml").code == 1
+    Path("r.yaml").write_text("slices: [language]\nthresholds: [{metric: accuracy, every: language, min: 0.5}]\n")
+    ended = cli("decide", "--requirements", "r.yaml")
+    assert (ended.code, "'language'" in ended.error) == (1, True)
+
+
+def test_decide_takes_the_winner_of_the_newest_series(cli: Cli, frame: pd.DataFrame) -> None:
+    logged(frame, "better", 0.5, "s1")
+    logged(frame, "worse", 0.0, "s1")
+    assert cli("decide", "--json").json["run"] == "better"
 
 
 def test_decide_holds_a_run_against_a_baseline(cli: Cli, frame: pd.DataFrame) -> None:

@@ -294,3 +294,12 @@ def test_an_evaluation_is_comparable_with_itself(pair: pd.DataFrame) -> None:
     a: Evaluation = evaluate(pair, prediction="A", text="text")
     comparison = compare_evaluations(a, a)
     assert (comparison.fixed, comparison.broken, comparison.mcnemar_p) == (0, 0, 1.0)
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_an_example_or_two_do_not_pass_a_margin(broken: int) -> None:
+    """A Wald interval of one discordant row is narrower than that of none: the worse model would pass, the same not."""
+    label = ["a", "b"] * 50
+    worse = ["b"] * broken + label[broken:] if broken < 2 else ["b", "a", *label[2:]]
+    frame = pd.DataFrame({"label": label, "A": worse, "B": label})
+    assert compared(frame).metrics["accuracy"].lower < -0.03

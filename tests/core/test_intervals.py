@@ -229,3 +229,18 @@ def test_q_values_equal_statsmodels_and_nan_is_not_counted(p_values: list[float]
     assert np.isnan(q).tolist() == (~tested).tolist()
     if tested.any():
         np.testing.assert_allclose(q[tested], multipletests(p[tested], method="fdr_bh")[1], rtol=1e-12, atol=1e-300)
+
+
+def test_only_the_customers_behind_a_metric_count() -> None:
+    """60 customers, but only 4 of them have rows of class b: its recall rests on 4, with 3 degrees of freedom."""
+    customers = np.repeat(np.arange(60), 10)
+    label = np.where(customers < 4, "b", "a")
+    frame = pd.DataFrame({"label": label, "prediction": np.where(np.arange(600) % 7 == 0, "a", label), "c": customers})
+    counts = count(read(frame, cluster="c"), [])
+    recalls = metrics.of_classes(counts.labels)
+    mask = recalls["recall[b]"].denominator(2, 2).ravel()
+    assert counts.overall.n_clusters(mask).tolist() == [4]
+    assert quantile(counts.overall, 0.95, mask) == pytest.approx([stats.t.ppf(0.975, 3)])
+    found = evaluate(frame, cluster="c")
+    assert found.classes["b"].metrics["recall"].small_support
+    assert not found.classes["a"].metrics["recall"].small_support

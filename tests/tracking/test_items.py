@@ -49,6 +49,17 @@ def test_many_classes_and_slices_make_at_most_200_finite_metrics(wide: Evaluatio
     assert all(math.isfinite(value) for value in metrics.values())
 
 
+def test_what_is_undefined_is_no_metric(frame: pd.DataFrame) -> None:
+    """MLflow would write a nan as 0.0 on the logged model."""
+    labels = {"task": {"labels": ["negative", "neutral", "positive", "mixed"]}}
+    evaluation = ep.evaluate(frame, requirements=labels)
+    assert not evaluation.classes["mixed"].metrics["recall"].defined
+    metrics, _ = describe(evaluation)
+    assert all(math.isfinite(value) for value in metrics.values())
+    assert "recall_by_class/mixed" not in metrics
+    assert "recall_by_class/neutral" in metrics
+
+
 def test_the_tables_hold_what_the_metrics_leave_out(wide: Evaluation) -> None:
     tables = {item.path: item.frame for item in describe(wide)[1] if isinstance(item, Table)}
     assert len(tables[names.CLASSES_TABLE]) == 70
@@ -146,3 +157,10 @@ def test_mlflow_accepts_every_key_whatever_labels_and_slices_are_called(column: 
         _validate_metric_name(key)
         assert len(key) <= 250
         assert key.count("/") == 1
+
+
+def test_names_that_are_written_alike_keep_apart(frame: pd.DataFrame) -> None:
+    """MLflow refuses < and >: both ages would become `_30`, and the second would silently replace the first."""
+    ages = frame.assign(age=["<30", ">30"] * 300)
+    metrics, _ = describe(ep.evaluate(ages, slices=["age"]))
+    assert {"accuracy_by_age/_30", "accuracy_by_age/_30-2"} <= set(metrics)

@@ -13,7 +13,6 @@ from mlflow.entities import Run
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import ComparisonError, TrackingError
-from mlflow_evalplus.tracking.reader import find_runs
 from mlflow_evalplus.tracking.series import compare_runs, load_decided, record_baseline
 
 NOT_WORSE = {"thresholds": [{"metric": "accuracy", "not_worse_than": "baseline", "margin": 0.02}]}
@@ -142,9 +141,12 @@ def test_the_link_opens_mlflows_compare_page(store: str, frame: pd.DataFrame) ->
     )
 
 
-def test_the_newest_series_is_compared_as_it_was_logged(store: str, frame: pd.DataFrame) -> None:
-    for name, share in (("old", 0.0), ("new", 0.5)):
-        run = logged(name, frame, share)
-        mlflow.MlflowClient().set_tag(run.info.run_id, names.TAG_SERIES, "s1")
-    series = compare_runs(find_runs())
-    assert (series.baseline, series.winner) == ("old", "new")
+def test_on_shared_examples_the_winner_is_the_best_of_the_shared(store: str, frame: pd.DataFrame) -> None:
+    """More rows that are easy must not make a run the winner over one that is better wherever both were asked."""
+    easy = frame.assign(text=[f"easy {i}" for i in range(len(frame))], prediction=frame["label"])
+    good, flattered = logged("good", frame, 0.5), logged("flattered", pd.concat([frame, easy], ignore_index=True))
+    with pytest.raises(ComparisonError, match="different test sets"):
+        compare_runs([good, flattered])
+    series = compare_runs([good, flattered], shared_only=True)
+    assert series.winner == "good"
+    assert {evaluation.n for evaluation in series.evaluations.values()} == {len(frame)}
