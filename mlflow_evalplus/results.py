@@ -6,7 +6,7 @@ Each table has ``.frame()`` (pandas) and each picture ``.figure()`` (matplotlib)
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
@@ -143,7 +143,17 @@ class Confusion(Drawable):
 
 @dataclass(frozen=True, slots=True)
 class ClassResult:
-    """One class: its support and its metrics (``precision``, ``recall``, ``f1``)."""
+    """One class.
+
+    Attributes
+    ----------
+    name : str
+        The label.
+    n, n_predicted : int
+        Examples with this label, and examples for which it was predicted.
+    metrics : dict of str to Estimate
+        ``precision``, ``recall`` and ``f1``.
+    """
 
     name: str
     n: int
@@ -362,7 +372,22 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A paired difference, A less B, of one metric on the same examples."""
+    """A paired difference, A less B, of one metric on the same examples.
+
+    Attributes
+    ----------
+    value, lower, upper : float
+        In the metric's own unit; ``nan`` where it is undefined for A or B.
+    p_value : float
+        Two-sided, of no difference.
+    n : int
+        Examples that both answered.
+
+    Examples
+    --------
+    >>> print(Difference(0.031, 0.004, 0.058, 0.02, 800))
+    +0.031 [+0.004, +0.058]
+    """
 
     value: float
     lower: float
@@ -428,7 +453,7 @@ class Comparison:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """All that is known of one model on one data set.
 
@@ -469,6 +494,15 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     schema_version: int = names.SCHEMA_VERSION
     predictions: Any = field(default=None, repr=False, compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare all but the rows; an undefined figure equals an undefined one, although nan is not nan."""
+        if not isinstance(other, Evaluation):
+            return NotImplemented
+        compared = [entry.name for entry in fields(self) if entry.compare]
+        return all(repr(getattr(self, name)) == repr(getattr(other, name)) for name in compared)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"Evaluation(n={self.n}, accuracy={self.metrics['accuracy']}, verdict={self.verdict.outcome})"

@@ -49,6 +49,19 @@ def decide(
     ------
     RequirementsError
         The requirements are wrong.
+
+    Notes
+    -----
+    Only the thresholds are taken from `requirements`. To evaluate with their slices, costs or confidence too,
+    give them to ``evaluate``, or use ``mlflow-evalplus decide --requirements``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlflow_evalplus.core.evaluation import evaluate
+    >>> result = evaluate(pd.DataFrame({"label": ["yes", "no"] * 20, "prediction": ["yes", "no"] * 20}))
+    >>> print(decide(result, {"thresholds": [{"metric": "accuracy", "min": 0.95}]}).outcome)
+    undecided
     """
     wanted = evaluation.requirements if requirements is None else asked.load(requirements)
     thresholds = wanted.thresholds if wanted else ()

@@ -30,6 +30,11 @@ def load(run_id: str, *, predictions: bool = True) -> Evaluation:
     predictions : bool
         Also load the rows, which a comparison needs.
 
+    Returns
+    -------
+    Evaluation
+        Equal to the one that was logged.
+
     Raises
     ------
     TrackingError
@@ -53,6 +58,19 @@ def compare(
     a: Evaluation | str, b: Evaluation | str, *, shared_only: bool = False, intersections: int = 1
 ) -> Comparison:
     """Compare two evaluations, or runs by id, row by row; differences are A less B.
+
+    Parameters
+    ----------
+    a, b : Evaluation or str
+        Evaluations, or ids of runs that carry one; B is the baseline.
+    shared_only : bool
+        Compare on the examples that both have, where the test sets differ.
+    intersections : int
+        Depth of the slices compared.
+
+    Returns
+    -------
+    Comparison
 
     Raises
     ------

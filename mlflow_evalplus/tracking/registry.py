@@ -21,7 +21,19 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 
 @dataclass(frozen=True)
 class Promotion:
-    """What `promote` did."""
+    """What `promote` did.
+
+    Attributes
+    ----------
+    name, version : str
+        The registered model and its version.
+    alias : str
+        ``champion`` or ``challenger``.
+    reason : str
+        Whether it is cleared for launch, and the verdict in a sentence.
+    created : bool
+        False where this run's version was there before.
+    """
 
     name: str
     version: str
@@ -44,6 +56,10 @@ def promote(run_id: str, name: str, *, why: str = "") -> Promotion:
         Registered model; made where it does not exist.
     why : str, optional
         A sentence of the one who promotes, recorded with the rest.
+
+    Returns
+    -------
+    Promotion
 
     Raises
     ------

@@ -313,3 +313,12 @@ def test_the_newest_series_is_found_oldest_first(store: str, frame: pd.DataFrame
 def test_a_store_without_evaluated_runs_says_what_to_do(store: str) -> None:
     with pytest.raises(TrackingError, match=r"no evaluated run in MLflow at sqlite.*mlflow run"):
         find_runs()
+
+
+def test_what_is_loaded_equals_what_was_logged_also_where_it_is_undefined(store: str, frame: pd.DataFrame) -> None:
+    asked = {"task": {"labels": ["negative", "neutral", "positive", "mixed"]}, "error_costs": {"mixed": {"neutral": 3}}}
+    evaluation = ep.evaluate(frame, slices=["channel"], requirements=asked)
+    assert not evaluation.classes["mixed"].metrics["recall"].defined
+    loaded = ep.load(logged(evaluation).info.run_id)
+    assert loaded == evaluation
+    assert replace(loaded, n=loaded.n + 1) != evaluation
