@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import mlflow_evalplus
+from mlflow_evalplus import names
 from mlflow_evalplus.cli import COMMANDS, group
 
 ROOT = Path(__file__).parents[1]
@@ -236,3 +237,12 @@ def test_every_function_and_class_that_is_not_private_has_a_docstring() -> None:
     assert [name for name, tree in trees.items() if not ast.get_docstring(tree)] == []
     package = {name: tree for name, tree in trees.items() if name.startswith(PACKAGE)}
     assert [found for name, tree in package.items() for found in undocumented(name, tree)] == []
+
+
+def test_the_page_of_the_contract_names_all_that_is_public() -> None:
+    """One source of truth: what `names` holds is what docs/contract.md tells users."""
+    page = (ROOT / "docs" / "contract.md").read_text(encoding="utf-8")
+    public = {key: value for key, value in vars(names).items() if key.isupper()}
+    words = [word for value in public.values() for word in (value if isinstance(value, tuple) else (value,))]
+    wanted = {word for word in words if isinstance(word, str) and not word.startswith("latency_ms_")}
+    assert {word for word in wanted if f"`{word}`" not in page and f"/{word}`" not in page} == set()
