@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlflow_evalplus.core.custom import CustomMetric as CustomMetric
     from mlflow_evalplus.core.decision import decide as decide
     from mlflow_evalplus.core.evaluation import evaluate as evaluate
     from mlflow_evalplus.errors import EvalPlusError as EvalPlusError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Imported when first used: `mlflow-evalplus --help` and MLflow's plugin search must stay fast.
 _HOME = {
+    "CustomMetric": "core.custom",
     "EvalPlusError": "errors",
     "compare": "tracking.reader",
     "decide": "core.decision",
@@ -24,7 +26,7 @@ _HOME = {
     "log": "tracking.writer",
     "promote": "tracking.registry",
 }
-__all__ = ["EvalPlusError", "compare", "decide", "evaluate", "load", "log", "promote"]
+__all__ = ["CustomMetric", "EvalPlusError", "compare", "decide", "evaluate", "load", "log", "promote"]
 
 
 def __getattr__(name: str) -> Any:

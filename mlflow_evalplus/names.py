@@ -21,10 +21,16 @@ METRICS = (
 )
 # Quality metrics of one class.
 CLASS_METRICS = ("precision", "recall", "f1")
+# Of the probabilities, where there are any: for all examples and for the slices of single columns.
+SCORE_METRICS = ("log_loss", "brier", "top_2_accuracy", "ece")
+SCORE_CLASS_METRICS = ("roc_auc",)
 # Logged where the model was asked and timed, or where requirements price errors and machines.
 LATENCY_METRICS = ("latency_ms_p50", "latency_ms_p95", "latency_ms_p99")
 COST_METRICS = ("error_cost", "cost_per_1000")
-ALL_METRICS = METRICS + CLASS_METRICS + LATENCY_METRICS + COST_METRICS
+ALL_METRICS = METRICS + CLASS_METRICS + SCORE_METRICS + SCORE_CLASS_METRICS + LATENCY_METRICS + COST_METRICS
+OF_ONE_CLASS = CLASS_METRICS + SCORE_CLASS_METRICS
+UNBOUNDED = ("log_loss", "brier")  # their intervals are symmetric on the logarithm, so never below 0
+LOWER_IS_BETTER = ("log_loss", "brier", "ece", *LATENCY_METRICS, *COST_METRICS)
 
 # A prediction that is missing, or is none of the labels, is counted here and is always wrong.
 OTHER = "(other)"
@@ -44,6 +50,7 @@ CONFUSION_TABLE = "evalplus/confusion.json"
 CLASSES_TABLE = "evalplus/classes.json"
 SLICES_TABLE = "evalplus/slices.json"
 LATENCY_TABLE = "evalplus/latency.json"
+CALIBRATION_TABLE = "evalplus/calibration.json"
 PREDICTIONS = "evalplus/predictions.parquet"
 EVALUATION = "evalplus/evaluation.json"
 
@@ -54,6 +61,7 @@ CONFUSION_COLUMNS = (
 CLASS_COLUMNS = ("class", "summary", "n", "n_predicted")
 SLICE_COLUMNS = ("slice", "summary", "n")
 SLICE_FLAG_COLUMNS = ("gap", "q_value", "weak", "small_support")
+CALIBRATION_COLUMNS = ("bin", "summary", "n", "confidence", "accuracy", "lower", "upper")
 LATENCY_COLUMNS = ("key", "summary", "value", "lower", "upper", "n")
 
 # Tags.

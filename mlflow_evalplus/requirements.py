@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -74,10 +75,10 @@ class Threshold(_Model):
 
     @field_validator("metric")
     @classmethod
-    def _metric_is_known(cls, metric: str) -> str:
-        if metric not in names.ALL_METRICS:
-            hint = did_you_mean(metric, names.ALL_METRICS)
-            raise ValueError(f"unknown metric {metric!r}; metrics are {list(names.ALL_METRICS)}.{hint}")
+    def _metric_is_known(cls, metric: str, info: ValidationInfo) -> str:
+        known = [*names.ALL_METRICS, *(info.context or {}).get("metrics", ())]
+        if metric not in known:
+            raise ValueError(f"unknown metric {metric!r}; metrics are {known}.{did_you_mean(metric, known)}")
         return metric
 
     @model_validator(mode="after")
@@ -85,7 +86,7 @@ class Threshold(_Model):
         bounds = [self.min, self.max, self.not_worse_than]
         if sum(bound is not None for bound in bounds) != 1:
             raise ValueError("give exactly one of min, max and not_worse_than")
-        if (self.metric in names.CLASS_METRICS) != (self.class_ is not None):
+        if (self.metric in names.OF_ONE_CLASS) != (self.class_ is not None):
             verb = "needs" if self.class_ is None else "takes no"
             raise ValueError(f"metric {self.metric!r} {verb} 'class'")
         if self.slice and self.every:
@@ -139,8 +140,10 @@ class Requirements(_Model):
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
-def load(source: str | Path | Mapping[str, Any] | Requirements | None) -> Requirements:
+def load(source: str | Path | Mapping[str, Any] | Requirements | None, metrics: Sequence[str] = ()) -> Requirements:
     """Return the requirements in a YAML file, a mapping, or as they are; empty ones for None.
+
+    `metrics` are names of custom metrics that thresholds may use besides the built-in ones.
 
     Raises
     ------
@@ -157,7 +160,7 @@ def load(source: str | Path | Mapping[str, Any] | Requirements | None) -> Requir
     if source is None:
         return Requirements()
     if isinstance(source, Mapping):
-        return _validated(source, lines={}, origin="requirements")
+        return _validated(source, {}, "requirements", metrics)
     path = Path(source)
     try:
         text = path.read_text(encoding="utf-8")
@@ -167,10 +170,10 @@ def load(source: str | Path | Mapping[str, Any] | Requirements | None) -> Requir
         raise RequirementsError(
             f"cannot read requirements {str(path)!r}: {error.strerror}. Draft one with: mlflow-evalplus init data.csv"
         ) from None
-    return _parsed(text, str(path))
+    return _parsed(text, str(path), metrics)
 
 
-def _parsed(text: str, origin: str) -> Requirements:
+def _parsed(text: str, origin: str, metrics: Sequence[str]) -> Requirements:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -180,7 +183,7 @@ def _parsed(text: str, origin: str) -> Requirements:
         raise RequirementsError(f"{origin} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise RequirementsError(f"{origin} holds no mapping; it should begin with 'schema_version: 1'")
-    return _validated(content, lines, origin)
+    return _validated(content, lines, origin, metrics)
 
 
 def _lines(node: yaml.Node | None, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[object, ...], int]]:
@@ -197,10 +200,12 @@ def _lines(node: yaml.Node | None, path: tuple[object, ...] = ()) -> Iterator[tu
             yield from _lines(item, (*path, index))
 
 
-def _validated(content: Mapping[str, Any], lines: dict[tuple[object, ...], int], origin: str) -> Requirements:
+def _validated(
+    content: Mapping[str, Any], lines: dict[tuple[object, ...], int], origin: str, metrics: Sequence[str]
+) -> Requirements:
     mistakes = list(_undeclared(content))
     try:
-        requirements = Requirements.model_validate(dict(content))
+        requirements = Requirements.model_validate(dict(content), context={"metrics": metrics})
     except ValidationError as error:
         mistakes += [(tuple(e["loc"]), _words(e)) for e in error.errors()]
     if not mistakes:

@@ -152,7 +152,7 @@ class ClassResult:
     n, n_predicted : int
         Examples with this label, and examples for which it was predicted.
     metrics : dict of str to Estimate
-        ``precision``, ``recall`` and ``f1``.
+        ``precision``, ``recall`` and ``f1``; ``roc_auc`` where the class has a probability.
     """
 
     name: str
@@ -268,6 +268,44 @@ def bounds_columns(metrics: dict[str, Estimate]) -> dict[str, float]:
         columns[f"{name}_lower"] = estimate.lower
         columns[f"{name}_upper"] = estimate.upper
     return columns
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBin:
+    """The examples whose highest score lies between `low` and `high`.
+
+    Attributes
+    ----------
+    n : int
+    confidence : float
+        Mean of their highest score.
+    accuracy : Estimate
+        Share of them whose label has that score.
+    """
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How often the model is right where it is so sure; the bins behind ``ece`` that hold examples."""
+
+    bins: tuple[CalibrationBin, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per bin, in the columns of ``names.CALIBRATION_COLUMNS``."""
+        import pandas as pd
+
+        rows = [
+            (f"{b.low:g} to {b.high:g}", f"sure {number(b.confidence)}, right {b.accuracy}", b.n, b.confidence,
+             b.accuracy.value, b.accuracy.lower, b.accuracy.upper)
+            for b in self.bins
+        ]  # fmt: skip
+        return pd.DataFrame(rows, columns=list(names.CALIBRATION_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,9 +500,10 @@ class Evaluation:
     n : int
         Examples.
     metrics : dict of str to Estimate
-        Keyed by ``names.METRICS``; ``error_cost`` where errors are priced.
-    classes, confusion, slices, latency, verdict
-        See their own classes; ``latency`` is None where no model was asked.
+        Keyed by ``names.METRICS``; ``error_cost`` where errors are priced; ``names.SCORE_METRICS`` where every label
+        has a probability; custom metrics by their names.
+    classes, confusion, slices, calibration, latency, verdict
+        See their own classes; ``calibration`` is None without probabilities, ``latency`` where no model was asked.
     cost_per_1000 : float or None
         Money for a thousand predictions, from the batch call and the price of the machine.
     confidence : float
@@ -476,7 +515,10 @@ class Evaluation:
     notes : tuple of str
         What a reader must know, for example rows that the model did not answer.
     predictions : mlflow_evalplus.core.predictions.Predictions or None
-        The rows; not part of ``evaluation.json``, but of ``predictions.parquet``.
+        The rows; not part of ``evaluation.json``, but of ``predictions.parquet``. None where a lazy frame was
+        counted in its engine.
+    custom_metrics : tuple of mlflow_evalplus.core.custom.CustomMetric
+        Those that the caller defined, so that comparisons can use them; they are not logged.
     """
 
     n: int
@@ -487,6 +529,7 @@ class Evaluation:
     slices: Slices
     confidence: float
     data_digest: str
+    calibration: Calibration | None = None
     latency: Latency | None = None
     cost_per_1000: float | None = None
     verdict: Verdict = Verdict(Outcome.UNDECIDED, ())
@@ -494,6 +537,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     schema_version: int = names.SCHEMA_VERSION
     predictions: Any = field(default=None, repr=False, compare=False)
+    custom_metrics: tuple[Any, ...] = field(default=(), repr=False, compare=False)
 
     def __eq__(self, other: object) -> bool:
         """Compare all but the rows; an undefined figure equals an undefined one, although nan is not nan."""

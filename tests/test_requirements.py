@@ -130,7 +130,7 @@ def test_a_column_whose_name_holds_an_equals_sign_can_be_named() -> None:
 
 def test_every_metric_of_the_contract_can_be_asked_for() -> None:
     for metric in names.ALL_METRICS:
-        label = {"class": "a"} if metric in names.CLASS_METRICS else {}
+        label = {"class": "a"} if metric in names.OF_ONE_CLASS else {}
         (threshold,) = requirements.load({"thresholds": [{"metric": metric, "min": 0.5, **label}]}).thresholds
         assert threshold.key == (f"{metric}[a]" if label else metric)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,20 @@ import pyarrow.compute as pc
 from scipy import stats
 
 from mlflow_evalplus.core import cost, metrics
-from mlflow_evalplus.core.counts import Margin, count_cells
-from mlflow_evalplus.core.intervals import ROUNDING, effective_rows, false_discovery, influence, quantile, variance
+from mlflow_evalplus.core.columns import FloatArray
+from mlflow_evalplus.core.counts import Margin, count_cells, crossings
+from mlflow_evalplus.core.intervals import (
+    ROUNDING,
+    effective_rows,
+    false_discovery,
+    influence,
+    quantile,
+    small_sample,
+    variance,
+)
 from mlflow_evalplus.core.metrics import Metric
-from mlflow_evalplus.core.predictions import FloatArray, Predictions
+from mlflow_evalplus.core.predictions import Predictions
+from mlflow_evalplus.core.score_metrics import row_influences
 from mlflow_evalplus.errors import ComparisonError, shorten
 from mlflow_evalplus.names import OTHER
 from mlflow_evalplus.results import Comparison, Difference, Evaluation, SliceDifference
@@ -65,11 +76,13 @@ def compare_evaluations(
     if a.requirements and a.requirements.error_costs:
         columns = (*rows_a.labels, OTHER)
         chosen["error_cost"] = metrics.error_cost(cost.cost_matrix(a.requirements.error_costs, rows_a.labels, columns))
+    chosen |= {own.name: own.bound(rows_a.labels) for own in a.custom_metrics or b.custom_metrics}
     k = len(rows_a.labels)
     cells = (rows_a.label_codes("label") * (k + 1) + rows_a.label_codes("prediction")) * (k + 1)
     cells = cells + rows_b.label_codes("prediction")
-    margins = count_cells(rows_a, cells, k * (k + 1) ** 2, intersections=intersections)
+    margins = count_cells(rows_a, cells, k * (k + 1) ** 2, crossings(rows_a.slice_columns, intersections))
     (overall,) = _differences(chosen, margins[()], k, a.confidence)
+    overall |= _score_differences(rows_a, rows_b, margins[()], a.confidence)
     right_a, right_b = (r.label_codes("prediction") == r.label_codes("label") for r in (rows_a, rows_b))
     fixed, broken = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
     return Comparison(
@@ -146,6 +159,26 @@ def _difference(
         moment = np.sqrt(np.maximum(var, ROUNDING * span**2) + value**2 / n)
     p_value = 2 * stats.norm.sf(np.abs(value) / moment)
     return value, np.clip(value - half, -span, span), np.clip(value + half, -span, span), p_value
+
+
+def _score_differences(a: Predictions, b: Predictions, margin: Margin, confidence: float) -> dict[str, Difference]:
+    """Return the differences of the metrics of the scores, over all examples, from the influence of every row."""
+    found_a, found_b = row_influences(a), row_influences(b)
+    weights, n = a.floats("weight"), len(a)
+    w = np.ones(n) if weights is None else weights
+    clusters = a.codes("cluster")[0] if "cluster" in a.table.column_names else np.arange(n)
+    (z,), (correction,) = quantile(margin, confidence), small_sample(margin)
+    differences = {}
+    for name in (name for name in found_a if name in found_b):
+        (value_a, psi_a), (value_b, psi_b) = found_a[name], found_b[name]
+        totals = np.bincount(clusters, w * (psi_a - psi_b))
+        value, error = value_a - value_b, float(np.sqrt(correction * (totals**2).sum())) / w.sum()
+        half = max(z * error, z**2 / (n + z**2)) if name == "top_2_accuracy" else z * error
+        p_value = 1.0 if value == 0 else float(2 * stats.norm.sf(abs(value) / error)) if error else 0.0
+        if math.isnan(value):
+            half = p_value = math.nan
+        differences[name] = Difference(value, float(value - half), float(value + half), p_value, n)
+    return differences
 
 
 def _slices(

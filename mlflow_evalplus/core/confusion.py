@@ -22,7 +22,11 @@ def classes(counts: Counts, estimates: dict[str, Estimate]) -> Classes:
                 label,
                 int(matrix[index].sum()),
                 int(matrix[:, index].sum()),
-                {m: estimates[names.class_metric(m, label)] for m in names.CLASS_METRICS},
+                {
+                    metric: estimates[names.class_metric(metric, label)]
+                    for metric in names.OF_ONE_CLASS
+                    if names.class_metric(metric, label) in estimates
+                },
             )
             for index, label in enumerate(counts.labels)
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mlflow_evalplus.core.predictions import FloatArray
+from mlflow_evalplus.core.columns import FloatArray
 from mlflow_evalplus.requirements import Prices
 from mlflow_evalplus.results import Latency
 

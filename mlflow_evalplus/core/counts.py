@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +12,8 @@ from itertools import combinations
 import numpy as np
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.predictions import FloatArray, IntArray, Predictions
+from mlflow_evalplus.core.columns import FloatArray, IntArray
+from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.errors import ColumnNotFound, did_you_mean
 
 # A cube is counted once and summed along its axes, as long as it is not much larger than the rows.
@@ -116,6 +119,18 @@ class Counts:
         """All examples, as one slice."""
         return self.margins[()]
 
+    def digest(self) -> str:
+        """Twelve hexadecimal digits of the labels' counts in each slice of one column, whatever the order of the rows.
+
+        Where rows have neither ids nor texts: different for different test sets of any size, equal for equal ones.
+        """
+        content = [
+            [columns, sorted(zip(margin.values, self.matrices(margin.rows).sum(axis=2).tolist(), strict=True))]
+            for columns, margin in sorted(self.margins.items())
+            if len(columns) <= 1
+        ]
+        return hashlib.sha256(json.dumps([self.labels, content]).encode()).hexdigest()[:12]
+
     def matrices(self, cells: FloatArray) -> FloatArray:
         """Return cells [slices, cells] as [slices, labels, predictions]."""
         return cells.reshape(-1, len(self.labels), len(self.predictions))
@@ -143,49 +158,61 @@ def count(predictions: Predictions, by: Sequence[str] | None = None, *, intersec
     >>> counts.margins["channel",].values
     [('app',), ('web',)]
     """
+    return count_margins(predictions, crossings(predictions.slice_columns if by is None else by, intersections))
+
+
+def crossings(columns: Sequence[str], depth: int) -> list[tuple[str, ...]]:
+    """Return all sets of up to `depth` columns, the empty one (all examples) first.
+
+    Examples
+    --------
+    >>> crossings(["channel", "language"], 2)
+    [(), ('channel',), ('language',), ('channel', 'language')]
+    """
+    return [chosen for size in range(depth + 1) for chosen in combinations(columns, size)]
+
+
+def count_margins(predictions: Predictions, margins: Sequence[tuple[str, ...]]) -> Counts:
+    """Count (label, prediction) over the values of each set of slice columns."""
     labels = predictions.labels
     answered = predictions.label_codes("prediction")
     other = (names.OTHER,) if (answered == len(labels)).any() else ()
     width = len(labels) + len(other)
     cells = predictions.label_codes("label") * width + answered
-    margins = count_cells(predictions, cells, len(labels) * width, by=by, intersections=intersections)
-    return Counts(labels, labels + other, margins)
+    return Counts(labels, labels + other, count_cells(predictions, cells, len(labels) * width, margins))
 
 
 def count_cells(
-    predictions: Predictions,
-    cells: IntArray,
-    n_cells: int,
-    *,
-    by: Sequence[str] | None = None,
-    intersections: int = 2,
+    predictions: Predictions, cells: IntArray, n_cells: int, margins: Sequence[tuple[str, ...]]
 ) -> dict[tuple[str, ...], Margin]:
-    """Count any outcome cells (0 … `n_cells` - 1, one per row) over the margins."""
-    columns = tuple(predictions.slice_columns if by is None else by)
+    """Count any outcome cells (0 … `n_cells` - 1, one per row) over the values of each set of slice columns.
+
+    Raises
+    ------
+    ColumnNotFound
+        A column is not among the slice columns.
+    """
+    columns = list(dict.fromkeys(column for margin in margins for column in margin))
     for column in columns:
         if column not in predictions.slice_columns:
             raise ColumnNotFound(f"slice column {column!r} is not among {list(predictions.slice_columns)}."
                                  + did_you_mean(column, predictions.slice_columns))  # fmt: skip
     axes = [predictions.codes(f"slice.{column}") for column in columns]
-    weights = predictions.floats("weight")
-    powers = [None] if weights is None else [None, weights, weights**2]
-    tallies = [_Tally(axes, cells, n_cells, power) for power in powers]
-    margins = {}
-    for depth in range(intersections + 1):
-        for chosen in combinations(range(len(axes)), depth):
-            margin = _margin(chosen, axes, columns, tallies)
-            if "cluster" in predictions.table.column_names:
-                margin = replace(margin, blocks=_blocks(margin, chosen, axes, cells, predictions))
-            margins[margin.columns] = margin
-    return margins
+    tallies = [_Tally(axes, cells, n_cells, power) for power in predictions.masses()]
+    counted = {}
+    for wanted in margins:
+        chosen = tuple(columns.index(column) for column in wanted)
+        margin = _margin(chosen, axes, columns, tallies)
+        if "cluster" in predictions.table.column_names:
+            margin = replace(margin, blocks=_blocks(margin, chosen, axes, cells, predictions))
+        counted[wanted] = margin
+    return counted
 
 
 Axis = tuple[IntArray, list[str]]
 
 
-def _margin(
-    chosen: tuple[int, ...], axes: Sequence[Axis], columns: tuple[str, ...], tallies: Sequence[_Tally]
-) -> Margin:
+def _margin(chosen: tuple[int, ...], axes: Sequence[Axis], columns: Sequence[str], tallies: Sequence[_Tally]) -> Margin:
     sums = [tally(chosen) for tally in tallies]
     occurs = np.flatnonzero(sums[0].sum(axis=1))
     places = np.unravel_index(occurs, [len(axes[i][1]) for i in chosen]) if chosen else ()
@@ -231,7 +258,7 @@ def _blocks(
         slices = np.zeros(len(cells), dtype=np.int64)
     combined = (slices * len(cluster_names) + clusters) * n_cells + cells
     entries, inverse = np.unique(combined, return_inverse=True)
-    weights = np.bincount(inverse, predictions.floats("weight")).astype(np.float64)
+    weights = np.bincount(inverse, predictions.masses()[:2][-1]).astype(np.float64)
     block_of_entry = entries // n_cells
     starts = np.flatnonzero(np.diff(block_of_entry, prepend=-1))
     block = block_of_entry[starts]

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlflow_evalplus import names
 from mlflow_evalplus import requirements as asked
+from mlflow_evalplus.core.custom import CustomMetric
 from mlflow_evalplus.core.metrics import OVERALL
 from mlflow_evalplus.requirements import Requirements, Threshold
 from mlflow_evalplus.results import (
@@ -63,7 +64,8 @@ def decide(
     >>> print(decide(result, {"thresholds": [{"metric": "accuracy", "min": 0.95}]}).outcome)
     undecided
     """
-    wanted = evaluation.requirements if requirements is None else asked.load(requirements)
+    custom = [metric.name for metric in evaluation.custom_metrics]
+    wanted = evaluation.requirements if requirements is None else asked.load(requirements, custom)
     thresholds = wanted.thresholds if wanted else ()
     gates = tuple(gate for threshold in thresholds for gate in _gates(evaluation, threshold, comparison))
     outcomes = {gate.outcome for gate in gates}
@@ -82,8 +84,9 @@ def _gates(evaluation: Evaluation, threshold: Threshold, comparison: Comparison 
     if not found:
         where = threshold.slice or f"column {threshold.every!r}"
         yield Gate(str(threshold), Outcome.UNDECIDED, f"{threshold}: no slice of {where} was evaluated")
+    metric = next((m for m in evaluation.custom_metrics if m.name == threshold.metric), None)
     for where, estimate in found:
-        yield _gate(threshold, where, estimate)
+        yield _gate(threshold, where, estimate, metric)
 
 
 def _estimates(evaluation: Evaluation, threshold: Threshold) -> Iterator[tuple[str, Estimate | None]]:
@@ -119,16 +122,17 @@ def _differences(comparison: Comparison, threshold: Threshold) -> Iterator[tuple
             yield row.name, row.metrics.get(threshold.key)
 
 
-def _gate(threshold: Threshold, where: str, found: Estimate | Difference | None) -> Gate:
+def _gate(threshold: Threshold, where: str, found: Estimate | Difference | None, metric: CustomMetric | None) -> Gate:
     place = f" in {where}" if where and threshold.every else ""
     words = str(threshold).replace(f" in every {threshold.every}", "") + place
     if found is None or math.isnan(found.value):
         why = "was not measured" if found is None else f"is undefined on {found.n} examples"
         return Gate(words, Outcome.UNDECIDED, f"{words}: {threshold.key}{place} {why}")
-    outcome = _outcome(threshold, found)
+    falling = threshold.metric in names.LOWER_IS_BETTER or bool(metric and metric.lower_is_better)
+    outcome = _outcome(threshold, found, falling)
     value = f"{number(found.value)} [{number(found.lower)}, {number(found.upper)}]"
     estimate = found if isinstance(found, Estimate) else Estimate(found.value, found.lower, found.upper, found.n)
-    needed = examples_needed(threshold, found) if outcome is Outcome.UNDECIDED else None
+    needed = examples_needed(threshold, found, metric) if outcome is Outcome.UNDECIDED else None
     verb = {
         Outcome.PASS: "clears it by its bound",
         Outcome.FAIL: "misses it by its bound",
@@ -138,18 +142,17 @@ def _gate(threshold: Threshold, where: str, found: Estimate | Difference | None)
     return Gate(words, outcome, f"{words}: {value} on {found.n:,} examples {verb}{more}", estimate, needed)
 
 
-def _outcome(threshold: Threshold, found: Estimate | Difference) -> Outcome:
-    """Compare the bounds; a nan bound satisfies no inequality and so stays undecided."""
+def _outcome(threshold: Threshold, found: Estimate | Difference, falling: bool) -> Outcome:
+    """Compare the bounds; a nan bound satisfies no inequality and so stays undecided.
+
+    `falling` says that a smaller value of the metric is a better one, which counts where models are compared.
+    """
     lower, upper, bound = found.lower, found.upper, _bound(threshold)
-    if _lower_is_better(threshold):
+    if threshold.max is not None or (threshold.not_worse_than is not None and falling):
         lower, upper, bound = -upper, -lower, -bound
     if lower >= bound:
         return Outcome.PASS
     return Outcome.FAIL if upper < bound else Outcome.UNDECIDED
-
-
-def _lower_is_better(threshold: Threshold) -> bool:
-    return threshold.max is not None or (threshold.not_worse_than is not None and threshold.metric == "error_cost")
 
 
 def _bound(threshold: Threshold) -> float:
@@ -158,12 +161,15 @@ def _bound(threshold: Threshold) -> float:
     return threshold.max if threshold.max is not None else -threshold.margin
 
 
-def examples_needed(threshold: Threshold, found: Estimate | Difference) -> int | None:
+def examples_needed(
+    threshold: Threshold, found: Estimate | Difference, metric: CustomMetric | None = None
+) -> int | None:
     """Return the smallest n at which the present value's bound would decide; None if no number would.
 
     For a metric in 0 … 1 Wilson's bound meets the threshold t where ``(m - t)² = z² t (1 - t) / n_eff``, and
     it is the lower or upper bound L now: ``(m - L)² = z² L (1 - L) / n_eff``; so n grows by the ratio of the
-    two. A paired difference's interval shrinks with √n.
+    two. A paired difference's interval shrinks with √n, and so does that of log-loss and Brier score on the
+    logarithm. `metric` is a custom one, for its range.
     """
     t, value = _bound(threshold), found.value
     bound = found.lower if value > t else found.upper
@@ -172,8 +178,12 @@ def examples_needed(threshold: Threshold, found: Estimate | Difference) -> int |
         return None
     if isinstance(found, Difference):
         return math.ceil(found.n * ((value - bound) / (value - t)) ** 2)
-    metric = OVERALL.get(threshold.metric)
-    low, high = (metric.low, metric.high) if metric else (0.0, 1.0)
+    if threshold.metric in names.UNBOUNDED:
+        if not (t > 0 and value > 0 and bound > 0):
+            return None
+        return math.ceil(found.n * (math.log(value / bound) / math.log(value / t)) ** 2)
+    ranged = metric or OVERALL.get(threshold.metric)
+    low, high = (ranged.low, ranged.high) if ranged else (0.0, 1.0)
     if threshold.metric in names.COST_METRICS or not low < t < high or not low < bound < high:
         return None
     spread = ((t - low) * (high - t)) / ((bound - low) * (high - bound))

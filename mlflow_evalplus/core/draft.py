@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import yaml
 
-from mlflow_evalplus.core.predictions import as_labels
+from mlflow_evalplus.core.columns import as_labels
 from mlflow_evalplus.errors import ColumnNotFound, DataError, did_you_mean, shorten
 
 MAX_LABELS = 50

@@ -7,12 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
+
 from mlflow_evalplus import requirements as asked
-from mlflow_evalplus.core import confusion, cost, metrics
-from mlflow_evalplus.core.counts import count
+from mlflow_evalplus.core import confusion, cost, custom, engines
+from mlflow_evalplus.core.columns import column_names, native
+from mlflow_evalplus.core.counts import Counts, count, crossings
+from mlflow_evalplus.core.custom import CustomMetric
 from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.intervals import estimate_all
-from mlflow_evalplus.core.predictions import Predictions, column_names, read
+from mlflow_evalplus.core.metrics import OVERALL, error_cost, of_classes
+from mlflow_evalplus.core.predictions import Predictions, check_scores, contract_columns, read
+from mlflow_evalplus.core.score_metrics import calibration, estimate_scores
+from mlflow_evalplus.core.scores import ScoredRows, of_predictions, of_source
 from mlflow_evalplus.core.slices import slices as find_slices
 from mlflow_evalplus.errors import ComparisonError, DataError
 from mlflow_evalplus.requirements import Requirements
@@ -32,6 +39,7 @@ def evaluate(
     weight: str | None = None,
     example_id: str | None = None,
     annotators: Sequence[str] = (),
+    metrics: Sequence[CustomMetric] = (),
     requirements: str | Path | Mapping[str, Any] | Requirements | None = None,
     confidence: float | None = None,
 ) -> Evaluation:
@@ -40,7 +48,8 @@ def evaluate(
     Parameters
     ----------
     frame : pandas, Polars, PyArrow, DuckDB, PySpark … data frame
-        One row per example.
+        One row per example. A lazy one (Polars lazy, DuckDB, Spark) is counted in its engine: only groups of alike
+        rows come back, so its ``predictions`` are None, and it cannot be compared row by row.
     label, prediction : str
         Columns of the gold answers and of the model's. A missing prediction is counted as wrong.
     scores : mapping of str to str, optional
@@ -52,6 +61,8 @@ def evaluate(
     text, cluster, weight, example_id, annotators : optional
         Further columns. Rows of one `cluster` (a customer) are not taken as independent. Rows of two runs are
         paired by `example_id`, else by `text` (a column ``text`` is taken without asking), else by their order.
+    metrics : sequence of CustomMetric, optional
+        Of your own: functions of the count cells.
     requirements : path, mapping or Requirements, optional
         Its thresholds give the verdict; what is not named above is taken from it.
     confidence : float, optional
@@ -78,27 +89,34 @@ def evaluate(
     """
     if isinstance(slices, str):
         raise DataError(f"slices is one text, {slices!r}; give a list of columns: slices=[{slices!r}]")
-    wanted = asked.load(requirements)
+    custom.check(metrics)
+    known = [metric.name for metric in metrics]
+    wanted = asked.load(requirements, known)
     overrides = {"intersections": intersections, "confidence": confidence, "cluster": cluster}
     given = {key: value for key, value in overrides.items() if value is not None}
     if given:
-        wanted = asked.load({**wanted.model_dump(by_alias=True, exclude_unset=True), **given})
-    if text is None and wanted.task.text_column in column_names(frame):
+        wanted = asked.load({**wanted.model_dump(by_alias=True, exclude_unset=True), **given}, known)
+    rows = native(frame)
+    if text is None and isinstance(rows, nw.DataFrame) and wanted.task.text_column in column_names(frame):
         text = wanted.task.text_column
-    predictions = read(
-        frame,
-        label=label or wanted.task.label,
-        prediction=prediction,
-        labels=wanted.task.labels,
-        scores=scores,
-        text=text,
-        slices=wanted.slices if slices is None else slices,
-        cluster=wanted.cluster,
-        weight=weight,
-        example_id=example_id,
-        annotators=annotators,
-    )
-    return evaluate_predictions(predictions, wanted)
+    columns: dict[str, Any] = {
+        "label": label or wanted.task.label, "prediction": prediction, "scores": scores, "text": text,
+        "slices": wanted.slices if slices is None else slices, "cluster": wanted.cluster, "weight": weight,
+        "example_id": example_id, "annotators": annotators,
+    }  # fmt: skip
+    if isinstance(rows, nw.LazyFrame):
+        return _evaluate_lazy(rows, columns, wanted, metrics)
+    return evaluate_predictions(read(frame, labels=wanted.task.labels, **columns), wanted, metrics=metrics)
+
+
+def _evaluate_lazy(
+    frame: nw.LazyFrame[Any], columns: dict[str, Any], wanted: Requirements, own: Sequence[CustomMetric]
+) -> Evaluation:
+    check_scores(columns["scores"] or {}, wanted.task.labels)
+    source = engines.survey(frame, contract_columns(**columns))
+    margins = crossings(columns["slices"], wanted.intersections)
+    counts = engines.count_source(source, wanted.task.labels, margins)
+    return _evaluated(counts, of_source(source, counts.labels), wanted, own, data_digest=counts.digest())
 
 
 def evaluate_again(evaluation: Evaluation, requirements: Requirements | None = None) -> Evaluation:
@@ -116,8 +134,9 @@ def evaluate_again(evaluation: Evaluation, requirements: Requirements | None = N
     wanted = requirements or evaluation.requirements or Requirements()
     columns = (requirements.slices if requirements else None) or None
     return evaluate_predictions(
-        evaluation.predictions, wanted, latency=evaluation.latency, notes=evaluation.notes, slices=columns
-    )
+        evaluation.predictions, wanted, latency=evaluation.latency, notes=evaluation.notes, slices=columns,
+        metrics=evaluation.custom_metrics,
+    )  # fmt: skip
 
 
 def evaluate_predictions(
@@ -127,28 +146,62 @@ def evaluate_predictions(
     latency: Latency | None = None,
     notes: tuple[str, ...] = (),
     slices: Sequence[str] | None = None,
+    metrics: Sequence[CustomMetric] = (),
 ) -> Evaluation:
     """Evaluate validated rows; `latency` comes from whoever asked the model, `slices` are all columns by default."""
     counts = count(predictions, slices, intersections=requirements.intersections)
-    chosen = {**metrics.OVERALL, **metrics.of_classes(counts.labels)}
+    return _evaluated(
+        counts, of_predictions(predictions), requirements, metrics, latency=latency, notes=notes,
+        data_digest=predictions.digest() or counts.digest(), predictions=predictions,
+    )  # fmt: skip
+
+
+def _evaluated(
+    counts: Counts,
+    scored: ScoredRows | None,
+    requirements: Requirements,
+    own: Sequence[CustomMetric],
+    *,
+    notes: tuple[str, ...] = (),
+    latency: Latency | None = None,
+    **rest: Any,
+) -> Evaluation:
+    """Estimate and decide; from here on nothing depends on where the rows are, or how many."""
+    chosen = {**OVERALL, **of_classes(counts.labels)}
     if requirements.error_costs:
         costs = cost.cost_matrix(requirements.error_costs, counts.labels, counts.predictions)
-        chosen["error_cost"] = metrics.error_cost(costs)
+        chosen["error_cost"] = error_cost(costs)
+    chosen |= {metric.name: metric.bound(counts.labels) for metric in own}
     confidence = requirements.confidence
     (overall,) = estimate_all(chosen, counts, counts.overall, confidence)
+    bins = None
+    if scored:
+        bins = calibration(scored, counts.overall, confidence)
+        overall |= {name: found[0] for name, found in estimate_scores(scored, counts.overall, confidence).items()}
+        notes += _notes(scored)
     evaluation = Evaluation(
-        n=len(predictions),
+        n=int(counts.overall.rows.sum()),
         labels=counts.labels,
-        metrics={name: overall[name] for name in chosen if "[" not in name},
+        metrics={name: estimate for name, estimate in overall.items() if "[" not in name},
         classes=confusion.classes(counts, overall),
         confusion=confusion.confusion(counts),
-        slices=find_slices(counts, chosen, overall["accuracy"], confidence),
+        slices=find_slices(counts, chosen, overall["accuracy"], confidence, scored),
         confidence=confidence,
-        data_digest=predictions.digest(),
+        calibration=bins,
         latency=latency,
         cost_per_1000=cost.cost_per_1000(latency, requirements.prices),
         requirements=requirements,
         notes=notes,
-        predictions=predictions,
+        custom_metrics=tuple(own),
+        **rest,
     )
     return replace(evaluation, verdict=decide(evaluation))
+
+
+def _notes(scored: ScoredRows) -> tuple[str, ...]:
+    if not scored.covered or not scored.rows_off:
+        return ()
+    return (
+        f"The scores of {scored.rows_off:,} rows do not sum to 1: log-loss, Brier score, top-2 accuracy and "
+        "calibration error are left out.",
+    )

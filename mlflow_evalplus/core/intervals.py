@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 from scipy import stats
 
+from mlflow_evalplus.core.columns import FloatArray
 from mlflow_evalplus.core.counts import Counts, Margin
 from mlflow_evalplus.core.metrics import Metric
-from mlflow_evalplus.core.predictions import FloatArray
 from mlflow_evalplus.results import Estimate
 
 MIN_CLASS_ROWS = 5

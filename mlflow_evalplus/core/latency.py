@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.predictions import FloatArray
+from mlflow_evalplus.core.columns import FloatArray
 from mlflow_evalplus.results import Estimate
 
 

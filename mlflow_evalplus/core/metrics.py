@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.predictions import FloatArray
+from mlflow_evalplus.core.columns import FloatArray
 
 Formula = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Shares [slices, labels, predictions] → value [slices] and gradient [slices, labels, predictions]."""
@@ -39,6 +39,8 @@ class Metric:
     needs : tuple of int, optional
         Classes that need at least 5 examples for the interval to be trusted; None: all that occur, and 5
         errors in all.
+    lower_is_better : bool
+        Whether a smaller value is a better one.
     smooth : bool
         Its variance is taken at smoothed counts: it averages shares of single classes, and a small class
         that happens to be without errors would otherwise seem to be known exactly.
@@ -51,6 +53,7 @@ class Metric:
     denominator: Callable[[int, int], FloatArray] = lambda k, m: np.ones((k, m))
     needs: tuple[int, ...] | None = ()
     smooth: bool = False
+    lower_is_better: bool = False
 
 
 def _parts(p: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -191,7 +194,9 @@ def error_cost(costs: FloatArray) -> Metric:
     def formula(p: FloatArray) -> tuple[FloatArray, FloatArray]:
         return (p * costs).sum(axis=(1, 2)), np.broadcast_to(costs, p.shape)
 
-    return Metric("error_cost", formula, low=min(float(costs.min()), 0.0), high=float(costs.max()) or 1.0)
+    return Metric(
+        "error_cost", formula, lower_is_better=True, low=min(float(costs.min()), 0.0), high=float(costs.max()) or 1.0
+    )
 
 
 OVERALL: dict[str, Metric] = {

@@ -7,18 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlflow_evalplus import names
-from mlflow_evalplus.errors import ColumnNotFound, DataError, did_you_mean, shorten
+from mlflow_evalplus.core.columns import FloatArray, IntArray, convert, select, table_of, values_of
+from mlflow_evalplus.errors import DataError, did_you_mean, shorten
 
-MAX_SLICE_VALUES = 200
 DIGEST_ROWS = 100_000  # at a time, so that joined texts stay far below 2 GB
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,20 @@ class Predictions:
             return None
         return np.asarray(self.table[column].to_numpy(), dtype=np.float64)
 
+    def masses(self) -> list[FloatArray | None]:
+        """Return how many examples each row stands for (None: one) and, with weights, their sum and sum of squares.
+
+        An engine that counts hands over groups: rows with ``n`` and, with weights, ``weight`` and ``weight_squares``.
+        """
+        n, weights, squares = (self.floats(column) for column in ("n", "weight", "weight_squares"))
+        if weights is None:
+            return [n]
+        return [n, weights, weights**2 if squares is None else squares]
+
     @property
-    def _inputs(self) -> list[str]:
-        """The columns that tell examples apart: ids, else texts, else slice values."""
-        given = self.table.column_names
-        one = [column for column in ("example_id", "text") if column in given][:1]
-        return one or [column for column in given if column.startswith("slice.")]
+    def _input(self) -> str | None:
+        """The column that tells examples apart: ids, else texts."""
+        return next((column for column in ("example_id", "text") if column in self.table.column_names), None)
 
     def with_ids(self) -> Predictions:
         """Return the same rows with ``example_id``: as given, or a stable hash of the text (else the slices).
@@ -77,7 +82,8 @@ class Predictions:
         """
         if "example_id" in self.table.column_names:
             return self
-        columns = [self.table[c].to_pylist() for c in self._inputs] or [[""] * len(self)]
+        inputs = [self._input] if self._input else [f"slice.{column}" for column in self.slice_columns]
+        columns = [self.table[c].to_pylist() for c in inputs] or [[""] * len(self)]
         seen: dict[str, int] = {}
         ids = []
         for row in zip(*columns, strict=True):
@@ -87,12 +93,14 @@ class Predictions:
         return Predictions(self.table.add_column(0, "example_id", pa.array(ids)), self.labels)
 
     def digest(self) -> str:
-        """Twelve hexadecimal digits of ids (else texts, else slices) and labels, in row order.
+        """Twelve hexadecimal digits of ids (else texts) and labels, in row order; empty where there are neither.
 
         Equal where two runs saw the same test set.
         """
+        if not self._input:
+            return ""
         digest = hashlib.sha256()
-        for column in (*self._inputs, "label"):
+        for column in (self._input, "label"):
             if pa.types.is_dictionary(self.table[column].type):
                 codes, meant = self.codes(column)
                 digest.update("\x1f".join(meant).encode() + codes.astype("<u4").tobytes())
@@ -150,152 +158,79 @@ def read(
     >>> rows.labels, rows.label_codes("prediction").tolist()
     (('a', 'b'), [0, 2])
     """
+    wanted = contract_columns(
+        label=label, prediction=prediction, scores=scores, text=text, slices=slices, cluster=cluster, weight=weight,
+        example_id=example_id, latency_ms=latency_ms, annotators=annotators,
+    )  # fmt: skip
+    table = select(frame, list(wanted.values()))
+    if not table.num_rows:
+        raise DataError("the data has no rows; nothing can be evaluated")
+    columns = {name: convert(name, table[source], source) for name, source in wanted.items()}
+    names_of_labels = known_labels(columns["label"], columns["prediction"], tuple(labels), label)
+    _check_ids(columns, example_id)
+    check_scores(scores or {}, labels)
+    return Predictions(table_of(columns), names_of_labels)
+
+
+def contract_columns(
+    *,
+    label: str,
+    prediction: str,
+    scores: Mapping[str, str] | None = None,
+    text: str | None = None,
+    slices: Sequence[str] = (),
+    cluster: str | None = None,
+    weight: str | None = None,
+    example_id: str | None = None,
+    latency_ms: str | None = None,
+    annotators: Sequence[str] = (),
+) -> dict[str, str]:
+    """Return column of the data contract → column of the data."""
     wanted = {"label": label, "prediction": prediction}
-    optional = {"example_id": example_id, "text": text, "cluster": cluster, "weight": weight}
+    optional = {
+        "example_id": example_id, "text": text, "cluster": cluster, "weight": weight, "latency_ms": latency_ms,
+    }  # fmt: skip
     wanted |= {name: column for name, column in optional.items() if column}
     wanted |= {f"score.{name}": column for name, column in (scores or {}).items()}
     wanted |= {f"slice.{column}": column for column in slices}
-    wanted |= {f"annotator.{column}": column for column in annotators}
-    wanted |= {"latency_ms": latency_ms} if latency_ms else {}
-    table = _select(frame, wanted)
-    if not table.num_rows:
-        raise DataError("the data has no rows; nothing can be evaluated")
-    columns = {name: _column(name, table[source], source) for name, source in wanted.items()}
-    columns["label"], columns["prediction"] = _labels(table[label], table[prediction])
-    names_of_labels = _check_labels(columns, tuple(labels), label)
-    _check_ids(columns, example_id)
-    for name in scores or {}:
-        if labels and name not in labels:  # where none are declared, a model may know a class that does not occur
-            raise DataError(f"scores name the label {name!r}; labels are {list(labels)}."
-                            + did_you_mean(name, labels))  # fmt: skip
-    return Predictions(pa.table(columns).unify_dictionaries().combine_chunks(), names_of_labels)
+    return wanted | {f"annotator.{column}": column for column in annotators}
 
 
-def column_names(frame: Any) -> list[str]:
-    """Return the columns of any data frame.
+def check_scores(scores: Mapping[str, str], labels: Sequence[str]) -> None:
+    """Check that scores are for declared labels; where none are declared a model may know one that does not occur.
 
     Raises
     ------
     DataError
-        It is no data frame, or two of its columns have one name.
+        A score is for a label that is not declared.
     """
-    try:
-        return _native(frame).collect_schema().names()
-    except nw.exceptions.DuplicateError as error:
-        raise DataError(f"two columns have the same name; rename one. {error}") from None
+    for name in scores:
+        if labels and name not in labels:
+            raise DataError(f"scores name the label {name!r}; labels are {list(labels)}."
+                            + did_you_mean(name, labels))  # fmt: skip
 
 
-def require_columns(frame: Any, columns: Sequence[str]) -> None:
-    """Check that all of the columns are in the data.
+def known_labels(
+    label: pa.ChunkedArray, prediction: pa.ChunkedArray, declared: tuple[str, ...], source: str
+) -> tuple[str, ...]:
+    """Return the labels as declared, or all that occur in either column, sorted.
 
     Raises
     ------
-    ColumnNotFound
-        The first that is not, with the nearest name.
+    DataError
+        A label is missing, reserved, or not declared.
     """
-    known = column_names(frame)
-    for column in columns:
-        if column not in known:
-            raise ColumnNotFound(
-                f"column {column!r} is not in the data; columns are {shorten(known, 30)}." + did_you_mean(column, known)
-            )
-
-
-def _native(frame: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
-    try:
-        native: nw.DataFrame[Any] | nw.LazyFrame[Any] = nw.from_native(frame)
-    except TypeError:
+    if label.null_count:
+        where = pc.indices_nonzero(pc.is_null(label)).to_pylist()
         raise DataError(
-            f"{type(frame).__name__} is not a data frame; give pandas, Polars, PyArrow, DuckDB or Spark"
-        ) from None
-    return native
-
-
-def _select(frame: Any, wanted: Mapping[str, str]) -> pa.Table:
-    require_columns(frame, list(wanted.values()))
-    selected = _native(frame).select(sorted(set(wanted.values())))
-    eager = selected.collect("pyarrow") if isinstance(selected, nw.LazyFrame) else selected
-    try:
-        table = eager.to_arrow()
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # a pandas object column that mixes types
-        table = pa.table({c: [_plain(v) for v in eager[c].to_list()] for c in eager.columns})
-    for field in table.schema:
-        if pa.types.is_nested(field.type):
-            raise DataError(f"column {field.name!r} holds {field.type}; give one plain value per row")
-    return table
-
-
-def _plain(value: object) -> str | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return None if value is None or value != value else str(value)
-
-
-def _column(name: str, values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
-    if name in ("label", "prediction"):
-        return values
-    if name.startswith("slice."):
-        return _slice_values(values, source)
-    if name.startswith("score."):
-        return _numbers(values, source, 0.0, 1.0, "a probability from 0 to 1")
-    if name == "cluster":
-        return _clusters(values, source)
-    if name == "weight":
-        return _numbers(values, source, np.nextafter(0, 1), np.inf, "a number above 0")
-    if name == "latency_ms":
-        return _numbers(values, source, 0.0, np.inf, "a number not below 0")
-    return _strings(values)
-
-
-def as_labels(frame: Any, column: str) -> list[str | None]:
-    """Return a column's values as the labels that `read` makes of them: 1.0 is ``"1"``, missing is None.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> as_labels(pd.DataFrame({"y": [1.0, 0.0, None]}), "y")
-    ['1', '0', None]
-    """
-    labels: list[str | None] = _strings(_select(frame, {"label": column})[column]).to_pylist()
-    return labels
-
-
-def _strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if pa.types.is_boolean(values.type):
-        return pc.if_else(values, "True", "False")  # as Python, pandas and scikit-learn write them
-    if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_nan(values), None, values)
-        whole = pc.all(pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2**53))).as_py()
-        values = values.cast(pa.int64()) if whole else values
-    return values.cast(pa.string())
-
-
-def _encoded(values: pa.ChunkedArray, missing: str | None = None) -> pa.ChunkedArray:
-    """Return dictionary-encoded strings; long columns are encoded before they are cast, which is cheaper."""
-    strings = values if pa.types.is_large_string(values.type) else _strings(values)
-    filled = strings if missing is None else strings.fill_null(missing)
-    return filled.dictionary_encode().cast(pa.dictionary(pa.int32(), pa.string()))
-
-
-def _labels(label: pa.ChunkedArray, prediction: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    return _encoded(label), _encoded(prediction, names.OTHER)
-
-
-def _check_labels(columns: dict[str, Any], declared: tuple[str, ...], source: str) -> tuple[str, ...]:
-    nulls = columns["label"].null_count
-    if nulls:
-        where = pc.indices_nonzero(pc.is_null(columns["label"])).to_pylist()
-        raise DataError(
-            f"{nulls} of {len(columns['label'])} rows have no label in {source!r} (rows {shorten(where, 5)}, "
+            f"{label.null_count} of {len(label)} rows have no label in {source!r} (rows {shorten(where, 5)}, "
             "from 0); label or remove them"
         )
-    found = _values(columns["label"])
+    found = values_of(label)
     if names.OTHER in found.union(declared):
         raise DataError(f"label {names.OTHER!r} is reserved for predictions that are none of the labels; rename it")
     if not declared:
-        return _sorted((found | _values(columns["prediction"])) - {names.OTHER})
+        return _sorted((found | values_of(prediction)) - {names.OTHER})
     unknown = sorted(found - set(declared))
     if unknown:
         raise DataError(
@@ -305,50 +240,11 @@ def _check_labels(columns: dict[str, Any], declared: tuple[str, ...], source: st
     return declared
 
 
-def _values(column: pa.ChunkedArray) -> set[str]:
-    return {value for chunk in column.chunks for value in chunk.dictionary.to_pylist()}
-
-
 def _sorted(labels: set[str]) -> tuple[str, ...]:
     try:
         return tuple(sorted(labels, key=lambda label: (float(label), label)))
     except ValueError:
         return tuple(sorted(labels))
-
-
-def _slice_values(values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
-    encoded = _encoded(values, names.MISSING)
-    distinct = _values(encoded)
-    if len(distinct) > MAX_SLICE_VALUES:
-        raise DataError(
-            f"slice column {source!r} has {len(distinct):,} different values, at most {MAX_SLICE_VALUES} make "
-            "useful slices; group or bin it, or use it as 'cluster' if it names a customer"
-        )
-    return encoded
-
-
-def _clusters(values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
-    values = _strings(values)
-    if values.null_count:
-        raise DataError(
-            f"{values.null_count} rows have no value in the cluster column {source!r}; give each row its own "
-            "value where it belongs to no group"
-        )
-    return values.dictionary_encode()
-
-
-def _numbers(values: pa.ChunkedArray, source: str, low: float, high: float, what: str) -> pa.ChunkedArray:
-    try:
-        cast = values.cast(pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise DataError(f"column {source!r} must hold {what}, but its type is {values.type}") from None
-    array = cast.to_numpy()
-    bad = np.flatnonzero(~((array >= low) & (array <= high) & np.isfinite(array)))
-    if len(bad):
-        raise DataError(
-            f"column {source!r} must hold {what}; row {bad[0]} (from 0) holds {array[bad[0]]}, {len(bad)} rows in all"
-        )
-    return cast
 
 
 def _check_ids(columns: dict[str, Any], source: str | None) -> None:

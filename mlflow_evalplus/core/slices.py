@@ -9,10 +9,12 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
+from mlflow_evalplus.core.columns import FloatArray
 from mlflow_evalplus.core.counts import Blocks, Counts, Margin
 from mlflow_evalplus.core.intervals import estimate_all, false_discovery
 from mlflow_evalplus.core.metrics import Metric
-from mlflow_evalplus.core.predictions import FloatArray
+from mlflow_evalplus.core.score_metrics import estimate_scores
+from mlflow_evalplus.core.scores import ScoredRows
 from mlflow_evalplus.results import Estimate, SliceResult, Slices
 
 MIN_GAP = 0.02
@@ -22,14 +24,22 @@ MAX_LABELS = 20  # with more, intersections carry no metrics of single classes: 
 ROUNDING = 1e-12  # a smaller gap is none
 
 
-def slices(counts: Counts, metrics: Mapping[str, Metric], overall: Estimate, confidence: float) -> Slices:
+def slices(
+    counts: Counts,
+    metrics: Mapping[str, Metric],
+    overall: Estimate,
+    confidence: float,
+    scored: ScoredRows | None = None,
+) -> Slices:
     """Hold every slice of every counted margin against the rest of the examples.
+
+    Metrics of the scores are estimated in the slices of single columns only: intersections have few rows.
 
     A slice is *weak* where its accuracy is at least 2 points below the rest's with q < 0.05
     (Benjamini–Hochberg over all slices), and a weak parent of an intersection does not already explain it,
     that is, the intersection's upper bound lies below the parent's accuracy.
     """
-    found = [row for columns in counts.margins if columns for row in _of(counts, columns, metrics, confidence)]
+    found = [row for columns in counts.margins if columns for row in _of(counts, columns, metrics, confidence, scored)]
     q_values = false_discovery(np.array([row.p_value for row in found]))
     judged = [
         replace(row, q_value=float(q), weak=bool(q < MAX_Q and row.gap <= -MIN_GAP))
@@ -41,13 +51,21 @@ def slices(counts: Counts, metrics: Mapping[str, Metric], overall: Estimate, con
 
 
 def _of(
-    counts: Counts, columns: tuple[str, ...], metrics: Mapping[str, Metric], confidence: float
+    counts: Counts,
+    columns: tuple[str, ...],
+    metrics: Mapping[str, Metric],
+    confidence: float,
+    scored: ScoredRows | None,
 ) -> list[SliceResult]:
     margin = counts.margins[columns]
     gaps, p_values = gap_tests(counts, margin)
     if len(columns) > 1 and len(counts.labels) > MAX_LABELS:
         metrics = {name: metric for name, metric in metrics.items() if metric.needs in ((), None)}
     estimates = estimate_all(metrics, counts, margin, confidence)
+    if scored and len(columns) == 1:
+        of_scores = estimate_scores(scored, margin, confidence)
+        for place, found in enumerate(estimates):
+            found |= {name: column[place] for name, column in of_scores.items()}
     rows = margin.rows.sum(axis=1)
     return [
         SliceResult(

@@ -10,9 +10,9 @@ from typing import Any
 import mlflow
 
 from mlflow_evalplus import requirements as asked
+from mlflow_evalplus.core.columns import require_columns
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.files import read_file
-from mlflow_evalplus.core.predictions import require_columns
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import store
 from mlflow_evalplus.tracking.reader import load

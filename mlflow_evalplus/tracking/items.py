@@ -69,9 +69,14 @@ def _confusion(evaluation: Evaluation) -> Iterator[Item]:
 def _classes(evaluation: Evaluation) -> Iterator[Item]:
     yield Page(names.CLASSES_PAGE, classes.page(evaluation.classes))
     yield Table(names.CLASSES_TABLE, evaluation.classes.frame())
-    for metric in names.CLASS_METRICS:
-        for row in evaluation.classes.rows:
+    for metric in names.OF_ONE_CLASS:
+        for row in (row for row in evaluation.classes.rows if metric in row.metrics):
             yield Metric(names.metric_value_key(f"{metric}_by_class", row.name), row.metrics[metric].value)
+
+
+def _calibration(evaluation: Evaluation) -> Iterator[Item]:
+    if evaluation.calibration:
+        yield Table(names.CALIBRATION_TABLE, evaluation.calibration.frame())
 
 
 def _cost_latency(evaluation: Evaluation) -> Iterator[Item]:
@@ -112,7 +117,7 @@ def _slices(evaluation: Evaluation) -> Iterator[Item]:
 # The list that is walked for every evaluation; a new analysis adds its line here. Those of many metrics come last, so
 # that they do not crowd out the others.
 ANALYSES: tuple[Callable[[Evaluation], Iterator[Item]], ...] = (
-    _summary, _confusion, _cost_latency, _classes, _slices,
+    _summary, _confusion, _calibration, _cost_latency, _classes, _slices,
 )  # fmt: skip
 
 

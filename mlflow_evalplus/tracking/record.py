@@ -26,7 +26,9 @@ def dump(evaluation: Evaluation) -> str:
 
 def plain(evaluation: Evaluation) -> dict[str, Any]:
     """Return the evaluation without its rows as dicts, lists and numbers."""
-    content: dict[str, Any] = _adapter().dump_python(evaluation, by_alias=True, exclude={"predictions"})
+    content: dict[str, Any] = _adapter().dump_python(
+        evaluation, by_alias=True, exclude={"predictions", "custom_metrics"}
+    )
     return content
 
 
@@ -55,6 +57,6 @@ def parse(text: str, origin: str) -> Evaluation:
             raise TrackingError(
                 f"{origin} has schema version {version!r}, this mlflow-evalplus reads {names.SCHEMA_VERSION}"
             )
-        return _adapter().validate_python(content)
+        return _adapter().validate_python(content, context={"metrics": tuple(content.get("metrics", ()))})
     except (json.JSONDecodeError, AttributeError, ValidationError) as error:
         raise TrackingError(f"{origin} is damaged: {error}") from None

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PyFuncModel
 
+from mlflow_evalplus.core.columns import require_columns
 from mlflow_evalplus.core.latency import percentiles
-from mlflow_evalplus.core.predictions import require_columns
 from mlflow_evalplus.errors import DataError, shorten
 from mlflow_evalplus.results import Latency
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
+from mlflow_evalplus.core.columns import as_labels, require_columns
 from mlflow_evalplus.core.files import CSV_OPTIONS, check_file
-from mlflow_evalplus.core.predictions import as_labels, require_columns
 from mlflow_evalplus.errors import DataError, shorten
 
 SHIPPED = Path(__file__).with_name("messages.csv")

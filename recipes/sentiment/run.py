@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from mlflow_evalplus import requirements as asked
 from mlflow_evalplus.cli.options import console
+from mlflow_evalplus.core.columns import as_labels, require_columns
 from mlflow_evalplus.core.draft import draft
-from mlflow_evalplus.core.predictions import as_labels, require_columns
 from mlflow_evalplus.errors import DataError, shorten
 from mlflow_evalplus.render.comparison import terminal
 from mlflow_evalplus.requirements import Requirements

@@ -12,9 +12,10 @@ import pytest
 from scipy import stats
 
 from mlflow_evalplus.core import metrics
+from mlflow_evalplus.core.columns import IntArray
 from mlflow_evalplus.core.counts import count
 from mlflow_evalplus.core.intervals import MIN_CLASS_ROWS, estimate
-from mlflow_evalplus.core.predictions import IntArray, Predictions
+from mlflow_evalplus.core.predictions import Predictions
 
 LABELS = ("a", "b", "c")
 CLASS_SHARES = {"balanced": np.array([1, 1, 1]) / 3, "skewed": np.array([0.7, 0.2, 0.1])}

@@ -24,7 +24,6 @@ ENGINES: dict[str, Callable[[pd.DataFrame], Any]] = {
     "pandas, odd index": lambda frame: frame.set_index(np.zeros(len(frame))),
     "pandas, Arrow types": lambda frame: frame.convert_dtypes(dtype_backend="pyarrow"),
     "Polars": pl.from_pandas,
-    "Polars, lazy": lambda frame: pl.from_pandas(frame).lazy(),
     "Polars, categories": lambda frame: pl.from_pandas(frame).cast(
         dict.fromkeys(["channel", "language"], pl.Categorical)
     ),
@@ -73,13 +72,6 @@ def test_integer_classes_are_the_same_in_every_engine(holes: pd.DataFrame, engin
     assert expected.labels == ("0", "1", "2")
     assert expected.confusion.predictions == ("0", "1", "2", names.OTHER)
     assert everything(evaluate(ENGINES[engine](data), slices=["channel"])) == everything(expected)
-
-
-def test_a_lazy_frame_is_asked_for_the_named_columns_only() -> None:
-    boom = pl.LazyFrame({"label": ["a"], "prediction": ["a"], "x": ["1"]}).with_columns(
-        pl.col("x").map_elements(lambda _: 1 / 0, return_dtype=pl.Float64).alias("expensive")
-    )
-    assert evaluate(boom).metrics["accuracy"].value == 1
 
 
 def test_the_result_is_of_builtin_types(frame: pd.DataFrame) -> None:
@@ -161,7 +153,7 @@ def test_one_row_is_enough() -> None:
         ({}, {"cluster": "customer"}, ColumnNotFound, r"Did you mean 'customer_id'\?"),
         ({"label": math.nan}, {}, DataError, "600 of 600 rows have no label"),
         ({}, {"requirements": {"task": {"labels": ["negative", "positive"]}}}, DataError, "'neutral'"),
-        ({"many": range(600)}, {"slices": ["many"]}, DataError, "600 different values"),
+        ({"many": [f"customer {i}" for i in range(600)]}, {"slices": ["many"]}, DataError, "600 different values"),
         ({"id": 1}, {"example_id": "id"}, DataError, "599 ids in 'id' occur more than once"),
         ({"w": -1.0}, {"weight": "w"}, DataError, "'w' must hold a number above 0"),
         ({"p": 1.5}, {"scores": {"negative": "p"}}, DataError, "a probability from 0 to 1"),
@@ -178,7 +170,7 @@ def test_what_is_wrong_is_said_in_words(
 
 
 def test_an_empty_frame_is_refused_by_every_engine(frame: pd.DataFrame) -> None:
-    for engine in ("pandas", "Polars", "Polars, lazy", "PyArrow"):
+    for engine in ("pandas", "Polars", "PyArrow"):
         with pytest.raises(DataError, match="no rows"):
             evaluate(ENGINES[engine](frame.head(0)))
 

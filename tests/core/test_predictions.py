@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.predictions import MAX_SLICE_VALUES, Predictions, read
+from mlflow_evalplus.core.columns import MAX_SLICE_VALUES
+from mlflow_evalplus.core.predictions import Predictions, read
 from mlflow_evalplus.errors import ColumnNotFound, DataError
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -79,6 +80,18 @@ def recomputed(rows: pd.DataFrame, costs: dict[str, dict[str, float]]) -> dict[s
     for metric, score in (("precision", sk.precision_score), ("recall", sk.recall_score), ("f1", sk.f1_score)):
         by_class = zip(labels, score(y, p, average=None, **nan), strict=True)
         figures |= {f"{metric}_by_class/{label}": value for label, value in by_class if value == value}
+    p_of = rows[[f"score.{label}" for label in labels]].to_numpy()
+    own = p_of[np.arange(len(rows)), y.map(labels.index)]
+    figures |= {
+        "quality/log_loss": sk.log_loss(y, p_of, labels=labels),
+        "quality/brier": np.mean(((p_of - pd.get_dummies(y)[labels].to_numpy()) ** 2).sum(axis=1)),
+        "quality/top_2_accuracy": np.mean((p_of > own[:, None]).sum(axis=1) < 2),
+    }
+    sure = pd.DataFrame({"right": own == p_of.max(axis=1), "sure": p_of.max(axis=1)})
+    bins = sure.groupby(np.minimum((sure["sure"] * 10).astype(int), 9))
+    figures["quality/ece"] = (bins["right"].sum() - bins["sure"].sum()).abs().sum() / len(rows)
+    for place, label in enumerate(labels):
+        figures[f"roc_auc_by_class/{label}"] = sk.roc_auc_score(y == label, p_of[:, place])
     for column in (c for c in rows.columns if c.startswith("slice.")):
         by_value = y.eq(p).groupby(rows[column].astype(str)).mean()
         figures |= {f"accuracy_by_{column.removeprefix('slice.')}/{value}": share for value, share in by_value.items()}
@@ -88,7 +101,7 @@ def recomputed(rows: pd.DataFrame, costs: dict[str, dict[str, float]]) -> dict[s
 def assert_figures_are_right(run: Run) -> None:
     costs = {a: dict(row) for a, row in requirements.load(SHIPPED_REQUIREMENTS).error_costs.items()}
     expected = recomputed(logged_rows(run), costs)
-    sections = ("quality/", "cost/error", "precision_by", "recall_by", "f1_by", "accuracy_by")
+    sections = ("quality/", "cost/error", "precision_by", "recall_by", "f1_by", "roc_auc_by", "accuracy_by")
     logged = {key: value for key, value in run.data.metrics.items() if key.startswith(sections)}
     bounds = {key for key in logged if key.endswith(("_lower", "_upper"))}
     assert {key: value for key, value in logged.items() if key not in bounds} == pytest.approx(

@@ -26,8 +26,8 @@ def many(labels: int, values: int, n: int = 4000) -> Evaluation:
         {
             "label": label,
             "prediction": np.where(rng.random(n) < 0.7, label, rng.choice(names_of, n)),
-            "shop": rng.integers(0, values, n),
-            "city": rng.integers(0, values, n),
+            "shop": rng.integers(0, values, n).astype(str),
+            "city": rng.integers(0, values, n).astype(str),
         }
     )
     return ep.evaluate(frame, slices=["shop", "city"], intersections=1)
