@@ -24,8 +24,9 @@ def blocks(language: str) -> list[str]:
 
 def test_python_blocks_run_and_print_what_their_comments_say(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     scope: dict[str, object] = {}
-    said = [c for block in blocks("python") for c in re.findall(r"^print\(.*\)\s+# (.*)$", block, re.M)]
-    for block in blocks("python"):
+    local = [block for block in blocks("python") if "pyspark" not in block]
+    said = [c for block in local for c in re.findall(r"^print\(.*\)\s+# (.*)$", block, re.M)]
+    for block in local:
         exec(block, scope)
     assert said
     assert capsys.readouterr().out.splitlines() == said
@@ -55,8 +56,24 @@ def test_commands_run_in_order_as_written(store: str) -> None:
         _shell(f"mlflow run {shlex.quote(str(ROOT))} -e {entry_point} --env-manager local", environment)
     (commands,) = [block for block in blocks("bash") if "mlflow-evalplus init" in block]
     _shell(commands, environment)
+    _score_with_spark(environment)
     for mentioned in ("compare", "decide", "evaluate", "promote", "doctor", "init"):
         assert f"mlflow-evalplus {mentioned}" in README
+
+
+def _score_with_spark(environment: dict[str, str]) -> None:
+    """What Spark's workers predict and Spark counts is what the model says of the rows at hand."""
+    pytest.importorskip("pyspark")
+    (block,) = [block for block in blocks("python") if "pyspark" in block]
+    at_hand = """
+import pandas
+rows = pandas.read_csv("recipes/sentiment/messages.csv", keep_default_na=False)
+rows["prediction"] = mlflow.pyfunc.load_model("models:/sentiment@challenger").predict(rows[["text"]])["prediction"]
+expected = ep.evaluate(rows.drop(columns="text"), slices=["channel", "language"], cluster="customer_id")
+assert expected == result and expected.n == 1800, (expected, result)
+"""
+    Path("spark.py").write_text(f"import mlflow\nimport mlflow_evalplus as ep\n\n{block}{at_hand}")
+    _shell("python spark.py", environment)
 
 
 def _shell(script: str, environment: dict[str, str]) -> None:

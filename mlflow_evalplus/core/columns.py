@@ -139,7 +139,7 @@ def strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_boolean(values.type):
         return pc.if_else(values, "True", "False")
     if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_nan(values), None, values)
+        values = pc.add(pc.if_else(pc.is_nan(values), None, values), pa.scalar(0, values.type))  # -0 is 0
         whole = pc.all(pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2**53))).as_py()
         values = values.cast(pa.int64()) if whole else values
     return values.cast(pa.string())

@@ -98,6 +98,32 @@ class Margin:
         return np.bincount(self.blocks.slices, totals**2, len(self.values)).astype(np.float64)
 
 
+def stacked(margins: Sequence[Margin]) -> Margin:
+    """Return the slices of several margins as one, so that they are estimated at once."""
+    firsts = np.cumsum([0, *(len(margin.values) for margin in margins)])
+    blocks = [margin.blocks for margin in margins if margin.blocks is not None]
+    return Margin(
+        ("stacked",),
+        [value for margin in margins for value in margin.values],
+        np.concatenate([margin.rows for margin in margins]),
+        np.concatenate([margin.weights for margin in margins]),
+        np.concatenate([margin.squares for margin in margins]),
+        _stacked_blocks(blocks, firsts) if blocks else None,
+    )
+
+
+def _stacked_blocks(blocks: Sequence[Blocks], firsts: IntArray) -> Blocks:
+    entries = np.cumsum([0, *(len(block.cells) for block in blocks)])
+    return Blocks(
+        np.concatenate([block.starts + first for block, first in zip(blocks, entries, strict=False)]),
+        np.concatenate([block.slices + first for block, first in zip(blocks, firsts, strict=False)]),
+        np.concatenate([block.clusters for block in blocks]),
+        np.concatenate([block.entry_slices + first for block, first in zip(blocks, firsts, strict=False)]),
+        np.concatenate([block.cells for block in blocks]),
+        np.concatenate([block.weights for block in blocks]),
+    )
+
+
 @dataclass(frozen=True)
 class Counts:
     """The margins of one set of rows; ``margins[()]`` is all of them.

@@ -70,7 +70,7 @@ def survey(frame: nw.LazyFrame[Any], wanted: Mapping[str, str]) -> Source:
     kinds = plain.collect_schema()
     for name, key in keys.items():
         _check_kind(kinds[key], wanted[name], number=col.number_bounds(name) is not None)
-    found = _first_row(plain.select(nw.len().alias("n"), *_checks(keys, kinds)))
+    found = _one_row(plain, [nw.len().alias("n"), *_checks(keys, kinds)])
     if not found["n"]:
         raise DataError("the data has no rows; nothing can be evaluated")
     for name, key in keys.items():
@@ -126,7 +126,8 @@ def group(source: Source, slices: Sequence[str], labels: Sequence[str]) -> Predi
     sums = [nw.len().alias("n").cast(nw.Int64)]
     frame = source.frame
     if weight:
-        frame = frame.with_columns(weights=nw.col(weight), squares=nw.col(weight) * nw.col(weight))
+        number = nw.col(weight).cast(nw.Float64)  # small integers squared overflow
+        frame = frame.with_columns(weights=number, squares=number * number)
         sums += [nw.col("weights").sum(), nw.col("squares").sum()]
     table = collect(frame.group_by(*keys).agg(*sums))
     found = {name: col.convert(name, table[key], source.sources[name]) for name, key in zip(by, keys, strict=True)}
@@ -222,7 +223,7 @@ def _cut(source: Source, cut: Mapping[str, str]) -> Source:
             nw.col(key).max().alias(f"{key}_max"),
         )
     ]
-    found = _first_row(frame.select(*asked))
+    found = _one_row(frame, asked)
     distinct = dict(source.distinct)
     for name, key in cut.items():
         quartiles = [found[f"{key}_{place}"] for place in range(len(col.QUARTILES))]
@@ -239,8 +240,14 @@ def _bins(number: nw.Expr, edges: Sequence[float]) -> nw.Expr:
     return reduce(lambda rest, step: nw.when(number <= step[0]).then(nw.lit(step[1])).otherwise(rest), steps, above)
 
 
-def _first_row(frame: nw.LazyFrame[Any]) -> dict[str, Any]:
-    row: dict[str, Any] = collect(frame).to_pylist()[0]
+def _one_row(frame: nw.LazyFrame[Any], asked: Sequence[nw.Expr]) -> dict[str, Any]:
+    """Return aggregates of a frame; of Polars one by one, since together they would hold their columns in memory."""
+    if frame.implementation.is_polars():
+        queries = [frame.select(expression).to_native() for expression in asked]
+        parts = nw.get_native_namespace(frame).collect_all(queries, engine="streaming")
+        row = {name: value for part in parts for name, value in part.row(0, named=True).items()}
+    else:
+        row = collect(frame.select(*asked)).to_pylist()[0]
     return {name: value if isinstance(value, float) else int(value) for name, value in row.items()}
 
 

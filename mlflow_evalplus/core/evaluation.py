@@ -18,9 +18,10 @@ from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.intervals import estimate_all
 from mlflow_evalplus.core.metrics import OVERALL, error_cost, of_classes
 from mlflow_evalplus.core.predictions import Predictions, check_scores, contract_columns, read
-from mlflow_evalplus.core.score_metrics import calibration, estimate_scores
+from mlflow_evalplus.core.score_metrics import calibration, score_rows
 from mlflow_evalplus.core.scores import ScoredRows, of_predictions, of_source
 from mlflow_evalplus.core.slices import slices as find_slices
+from mlflow_evalplus.core.text import derived_slices
 from mlflow_evalplus.errors import ComparisonError, DataError
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.results import Evaluation, Latency
@@ -55,7 +56,9 @@ def evaluate(
     scores : mapping of str to str, optional
         Label → column of its probability.
     slices : sequence of str, optional
-        Columns whose values name slices.
+        Columns whose values name slices; numbers are cut at their quartiles. Texts yield more: ``text_length``,
+        ``text_question``, ``text_exclamation``, ``text_negation``, ``text_emoji``, ``text_capitals``, ``text_url``,
+        ``text_script``.
     intersections : int, optional
         Depth of the crossings of slice columns; 2 by default.
     text, cluster, weight, example_id, annotators : optional
@@ -113,6 +116,9 @@ def _evaluate_lazy(
     frame: nw.LazyFrame[Any], columns: dict[str, Any], wanted: Requirements, own: Sequence[CustomMetric]
 ) -> Evaluation:
     check_scores(columns["scores"] or {}, wanted.task.labels)
+    derived = derived_slices(columns["slices"], column_names(frame))
+    if derived:
+        raise DataError(f"slice {derived[0]!r} comes from the texts, row by row; collect the lazy frame first")
     source = engines.survey(frame, contract_columns(**columns))
     margins = crossings(columns["slices"], wanted.intersections)
     counts = engines.count_source(source, wanted.task.labels, margins)
@@ -177,7 +183,7 @@ def _evaluated(
     bins = None
     if scored:
         bins = calibration(scored, counts.overall, confidence)
-        overall |= {name: found[0] for name, found in estimate_scores(scored, counts.overall, confidence).items()}
+        overall |= score_rows(scored, counts.overall, confidence)[0]
         notes += _notes(scored)
     evaluation = Evaluation(
         n=int(counts.overall.rows.sum()),

@@ -29,11 +29,11 @@ class Estimates:
     n: FloatArray
     small_support: np.ndarray
 
-    def __getitem__(self, index: int) -> Estimate:
-        return Estimate(
-            float(self.value[index]), float(self.lower[index]), float(self.upper[index]),
-            int(self.n[index]), bool(self.small_support[index]),
-        )  # fmt: skip
+    def each(self) -> list[Estimate]:
+        """Return one estimate per slice."""
+        n = self.n.astype(np.int64)
+        columns = (array.tolist() for array in (self.value, self.lower, self.upper, n, self.small_support))
+        return [Estimate(*row) for row in zip(*columns, strict=True)]
 
 
 def quantile(margin: Margin, confidence: float, mask: FloatArray | None = None) -> FloatArray:
@@ -172,7 +172,8 @@ def estimate_all(
 ) -> list[dict[str, Estimate]]:
     """Return one dict of estimates per slice of the margin."""
     columns = {name: estimate(metric, counts, margin, confidence) for name, metric in metrics.items()}
-    return [{name: column[i] for name, column in columns.items()} for i in range(len(margin.values))]
+    listed = {name: column.each() for name, column in columns.items()}
+    return [dict(zip(listed, row, strict=True)) for row in zip(*listed.values(), strict=True)]
 
 
 def false_discovery(p_values: FloatArray) -> FloatArray:

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.columns import FloatArray, IntArray, convert, select, table_of, values_of
+from mlflow_evalplus.core.columns import FloatArray, IntArray, column_names, convert, select, table_of, values_of
+from mlflow_evalplus.core.text import derived_slices, text_slice
 from mlflow_evalplus.errors import DataError, did_you_mean, shorten
 
 DIGEST_ROWS = 100_000  # at a time, so that joined texts stay far below 2 GB
@@ -82,15 +83,31 @@ class Predictions:
         """
         if "example_id" in self.table.column_names:
             return self
-        inputs = [self._input] if self._input else [f"slice.{column}" for column in self.slice_columns]
-        columns = [self.table[c].to_pylist() for c in inputs] or [[""] * len(self)]
-        seen: dict[str, int] = {}
-        ids = []
-        for row in zip(*columns, strict=True):
-            key = hashlib.blake2b("\x1f".join(map(str, row)).encode(), digest_size=8).hexdigest()
-            seen[key] = seen.get(key, 0) + 1
-            ids.append(key if seen[key] == 1 else f"{key}-{seen[key]}")
-        return Predictions(self.table.add_column(0, "example_id", pa.array(ids)), self.labels)
+        contents, which = self._contents()
+        keys = pa.array([hashlib.blake2b(content.encode(), digest_size=8).hexdigest() for content in contents])
+        order = np.argsort(which, kind="stable")
+        first = np.searchsorted(which[order], np.arange(len(contents)))
+        numbers = np.empty(len(self), dtype=np.int64)
+        numbers[order] = np.arange(len(self)) - first[which[order]] + 1
+        numbered = pc.if_else(
+            pa.array(numbers > 1), pc.binary_join_element_wise("", pa.array(numbers).cast(pa.string()), "-"), ""
+        )
+        ids = pc.binary_join_element_wise(keys.take(pa.array(which)), numbered, "")
+        return Predictions(self.table.add_column(0, "example_id", ids), self.labels)
+
+    def _contents(self) -> tuple[list[str], IntArray]:
+        """Return the different texts (else combinations of slice values), and which of them each row holds."""
+        if self._input:
+            column = self.table[self._input].fill_null("None").combine_chunks().dictionary_encode()
+            return column.dictionary.to_pylist(), column.indices.to_numpy().astype(np.int64)
+        axes = [self.codes(f"slice.{column}") for column in self.slice_columns]
+        if not axes:
+            return [""], np.zeros(len(self), dtype=np.int64)
+        sizes = [len(values) for _, values in axes]
+        occurring, which = np.unique(np.ravel_multi_index([codes for codes, _ in axes], sizes), return_inverse=True)
+        places = np.unravel_index(occurring, sizes)
+        values = [[axis[1][place] for place in where] for axis, where in zip(axes, places, strict=True)]
+        return ["\x1f".join(row) for row in zip(*values, strict=True)], which
 
     def digest(self) -> str:
         """Twelve hexadecimal digits of ids (else texts) and labels, in row order; empty where there are neither.
@@ -141,7 +158,9 @@ def read(
     scores : mapping of str to str, optional
         Label → column with its probability, 0 … 1.
     text, slices, cluster, weight, example_id, latency_ms, annotators
-        Further columns; a missing slice value becomes ``(missing)``.
+        Further columns; a missing slice value becomes ``(missing)``. A slice column of more than 20 different numbers
+        is cut at its quartiles. A slice may also be one that the texts yield, ``text_length`` and the others of
+        `mlflow_evalplus.core.text.TEXT_SLICES`, where no column has that name.
 
     Raises
     ------
@@ -158,14 +177,19 @@ def read(
     >>> rows.labels, rows.label_codes("prediction").tolist()
     (('a', 'b'), [0, 2])
     """
+    derived = derived_slices(slices, column_names(frame))
+    if derived and not text:
+        raise DataError(f"slice {derived[0]!r} comes from the texts; name their column with 'text'")
     wanted = contract_columns(
-        label=label, prediction=prediction, scores=scores, text=text, slices=slices, cluster=cluster, weight=weight,
+        label=label, prediction=prediction, scores=scores, text=text, cluster=cluster, weight=weight,
+        slices=[column for column in slices if column not in derived],
         example_id=example_id, latency_ms=latency_ms, annotators=annotators,
     )  # fmt: skip
     table = select(frame, list(wanted.values()))
     if not table.num_rows:
         raise DataError("the data has no rows; nothing can be evaluated")
     columns = {name: convert(name, table[source], source) for name, source in wanted.items()}
+    columns |= {f"slice.{name}": text_slice(columns["text"], name) for name in derived}
     names_of_labels = known_labels(columns["label"], columns["prediction"], tuple(labels), label)
     _check_ids(columns, example_id)
     check_scores(scores or {}, labels)

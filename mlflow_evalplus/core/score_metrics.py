@@ -69,6 +69,12 @@ def estimate_scores(rows: ScoredRows, margin: Margin, confidence: float = 0.95) 
     return {name: _interval(name, metric, margin, z, n) for name, metric in found.items()}
 
 
+def score_rows(rows: ScoredRows, margin: Margin, confidence: float = 0.95) -> list[dict[str, Estimate]]:
+    """Return one dict of estimates per slice of the margin."""
+    listed = {name: found.each() for name, found in estimate_scores(rows, margin, confidence).items()}
+    return [{name: column[place] for name, column in listed.items()} for place in range(len(margin.values))]
+
+
 def _interval(name: str, found: _Found, margin: Margin, z: FloatArray, n: FloatArray) -> Estimates:
     value, var = found.value, np.maximum(found.variance, 0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -10,16 +11,17 @@ import numpy as np
 from scipy import stats
 
 from mlflow_evalplus.core.columns import FloatArray
-from mlflow_evalplus.core.counts import Blocks, Counts, Margin
+from mlflow_evalplus.core.counts import Blocks, Counts, Margin, stacked
 from mlflow_evalplus.core.intervals import estimate_all, false_discovery
 from mlflow_evalplus.core.metrics import Metric
-from mlflow_evalplus.core.score_metrics import estimate_scores
+from mlflow_evalplus.core.score_metrics import score_rows
 from mlflow_evalplus.core.scores import ScoredRows
 from mlflow_evalplus.results import Estimate, SliceResult, Slices
 
 MIN_GAP = 0.02
 MAX_Q = 0.05
 MIN_ROWS = 30
+MAX_BATCH_CELLS = 1_000_000  # slices times outcomes that are estimated at once
 MAX_LABELS = 20  # with more, intersections carry no metrics of single classes: they would be many and rest on few rows
 ROUNDING = 1e-12  # a smaller gap is none
 
@@ -39,7 +41,8 @@ def slices(
     (Benjamini–Hochberg over all slices), and a weak parent of an intersection does not already explain it,
     that is, the intersection's upper bound lies below the parent's accuracy.
     """
-    found = [row for columns in counts.margins if columns for row in _of(counts, columns, metrics, confidence, scored)]
+    batches = _batches(counts)
+    found = [row for batch in batches for row in _of(counts, batch, metrics, confidence, scored)]
     q_values = false_discovery(np.array([row.p_value for row in found]))
     judged = [
         replace(row, q_value=float(q), weak=bool(q < MAX_Q and row.gap <= -MIN_GAP))
@@ -50,30 +53,44 @@ def slices(
     return Slices(tuple(folded), overall)
 
 
+def _batches(counts: Counts) -> list[list[tuple[str, ...]]]:
+    """Return the margins in groups that are small enough to be estimated at once, crossings apart from the others."""
+    batches: list[list[tuple[str, ...]]] = []
+    size = MAX_BATCH_CELLS
+    for columns, margin in counts.margins.items():
+        alike = bool(batches) and (len(batches[-1][0]) > 1) == (len(columns) > 1)
+        if columns and alike and size + margin.rows.size <= MAX_BATCH_CELLS:
+            batches[-1].append(columns)
+            size += margin.rows.size
+        elif columns:
+            batches.append([columns])
+            size = margin.rows.size
+    return batches
+
+
 def _of(
     counts: Counts,
-    columns: tuple[str, ...],
+    batch: Sequence[tuple[str, ...]],
     metrics: Mapping[str, Metric],
     confidence: float,
     scored: ScoredRows | None,
 ) -> list[SliceResult]:
-    margin = counts.margins[columns]
+    margin = stacked([counts.margins[columns] for columns in batch])
     gaps, p_values = gap_tests(counts, margin)
-    if len(columns) > 1 and len(counts.labels) > MAX_LABELS:
+    if len(batch[0]) > 1 and len(counts.labels) > MAX_LABELS:
         metrics = {name: metric for name, metric in metrics.items() if metric.needs in ((), None)}
     estimates = estimate_all(metrics, counts, margin, confidence)
-    if scored and len(columns) == 1:
-        of_scores = estimate_scores(scored, margin, confidence)
-        for place, found in enumerate(estimates):
-            found |= {name: column[place] for name, column in of_scores.items()}
-    rows = margin.rows.sum(axis=1)
+    if scored and len(batch[0]) == 1:
+        of_scores = [row for columns in batch for row in score_rows(scored, counts.margins[columns], confidence)]
+        estimates = [{**row, **more} for row, more in zip(estimates, of_scores, strict=True)]
+    owners = [columns for columns in batch for _ in counts.margins[columns].values]
+    rows = margin.rows.sum(axis=1).astype(np.int64)
     return [
-        SliceResult(
-            columns, margin.values[i], int(rows[i]), estimates[i], float(gaps[i]), float(p_values[i]),
-            q_value=float("nan"), weak=False, small_support=bool(rows[i] < MIN_ROWS),
+        SliceResult(columns, values, n, found, gap, p_value, math.nan, weak=False, small_support=n < MIN_ROWS)
+        for columns, values, n, found, gap, p_value in zip(
+            owners, margin.values, rows.tolist(), estimates, gaps.tolist(), p_values.tolist(), strict=True
         )
-        for i in range(len(rows))
-    ]  # fmt: skip
+    ]
 
 
 def _folded(rows: list[SliceResult]) -> list[SliceResult]:

@@ -13,20 +13,21 @@ SCRIPTS = {
     "ko": r"\p{Hangul}",
     "latin": r"\p{Latin}",
     "cyrillic": r"\p{Cyrillic}",
-    "arabic": r"\p{Arabic}",
+    "arabic": r"[\p{Arabic}ـ]",
 }
 KANA_WORD = r"[\p{Hiragana}\p{Katakana}ーｰ]{2}"  # a lone の or ツ decorates Chinese and English texts
 
-# Whatever comes before and after is kept as \1 and \2; a question mark that ends a sentence is not part of the URL.
+# What comes before and after a domain is kept as \1 and \2; the mark that ends a sentence is not part of a URL.
 _PATH = r"[!-~]*[a-z0-9/_=&%#+~-]"
 _NAME = r"(?:[a-z0-9-]+\.)+"
 _SURE_END = r"(?:com|org|net|edu|gov|cn|co\.uk)"
-_END_BEFORE_PATH = (
+_END_BEFORE_PATH = (  # a bare "done.so" is a missing space
     r"(?:[a-z]{2}|info|biz|app|dev|shop|store|xyz|site|online|link|page|bank|club|tech|live|news|top)"
-)  # a bare "done.so" is a missing space
+)
 URL = (
-    rf"(?i)(^|[^a-z0-9_@./-])(?:https?://[\p{{L}}\p{{N}}](?:{_PATH})?|www\.{_NAME}[a-z]+(?:[/:?]{_PATH})?"
-    rf"|{_NAME}{_SURE_END}(?:/(?:{_PATH})?)?|{_NAME}{_END_BEFORE_PATH}/{_PATH})([^a-z0-9_@-]|$)"
+    rf"(?i)https?://[\p{{L}}\p{{N}}](?:{_PATH})?"
+    rf"|(^|[^a-z0-9_@./-])(?:www\.{_NAME}[a-z]+(?:[/:?]{_PATH})?|{_NAME}{_SURE_END}(?:/(?:{_PATH})?)?"
+    rf"|{_NAME}{_END_BEFORE_PATH}/{_PATH})([^a-z0-9_@-]|$)"
 )
 
 EXCLAMATION = r"[!！﹗‼⁉❕❗]"
@@ -34,8 +35,8 @@ EXCLAMATION = r"[!！﹗‼⁉❕❗]"
 # Questions. English ones by how a sentence opens, Chinese ones by a particle, or a question word in the last clause.
 _OPENING = (
     r"(?:^|[.!?。！？…\n][\"'”’)]*\s*)[\"'“‘(]*"
-    r"(?:(?:hi|hello|hey|good (?:morning|afternoon|evening)|so|and|but|also|ok|okay|well|um+|er+m?|sorry|please)"
-    r"\b[\s,:.–-]*)*"
+    r"(?:(?:hi|hello|hey|good (?:morning|afternoon|evening)|so,|and|but|also|ok|okay|well|um+|er+m?|sorry|please)"
+    r"[\s,:.–-]+)*"
 )
 _VERB = (
     r"(?:is|are|was|were|am|do|does|did|can|could|will|would|should|has|have|had|must|may|might|shall)"
@@ -49,28 +50,34 @@ _ASKED = (
     r"what if",
     r"(?:how|where|who) to",
     r"(?:what|how|where|who|when)['’]?s (?:the|my|your)",
-    rf"(?:can|could|will|would|may|shall)(?:n['’]?t)? {_WHO}",
-    r"should (?:i|we|it|they|my)",  # "should you need" is a condition, as is "had I known"
+    rf"(?:can|could|will|would|shall)(?:n['’]?t)? {_WHO}",
+    r"may (?:i|we) (?:ask|have|know|please)",  # "may I thank" does
+    r"should (?:i|we|my)",  # "should you need" and "should it fail" are conditions, as is "had I known"
     r"(?:do|have) (?:i|you|u|we|they|any\w*)",
     r"does (?:it|this|that|the|any\w+|my|your|he|she)",
-    r"has (?:it|the|any\w+|my|he|she)",
+    r"has (?:any\w+|my|he|she)",
     r"did (?:i|you|u|we|they|he|she|any\w+)",  # "did the job" has lost its subject, as has "was the best"
     r"is (?:it|this|that|there|any\w+|some\w+|my|your|he|she)",
-    r"was (?:it|this|that|there|any\w+|my|he|she|i)",
+    r"was (?:it|this|that|there|any\w+|he|she|i)",
     r"(?:are|were) (?:you|u|we|they|there|these|those|any|my|your)",
     r"am i",
 )
 _STATEMENT_ENDS = "还還才正着著在可都就了的挺很真好"  # 还没到呢 states, 退款呢 asks
 QUESTION = (
     r"(?i)[?？⁇⁈⁉؟❓❔]|[吗嗎](?:\P{Han}|$)|请问|請問"
-    rf"|(?:^|\P{{Han}})[^\P{{Han}}{_STATEMENT_ENDS}]{{1,8}}呢(?:\P{{Han}}|$)"
+    rf"|(?:^|\P{{Han}})[^\P{{Han}}{_STATEMENT_ENDS}]{{1,8}}呢(?:[^\p{{Han}}，,]|$)"
     rf"|{_OPENING}(?:{'|'.join(_ASKED)})(?:[^\w'’]|$)"
 )
-# What is not known, does not matter or was shown is no question.
-NO_QUESTION = r"(?:[不没沒](?:知道?|晓得|清楚|明白|管|怎么|怎麼)|[搞弄]不[懂清]|[不无無][论論]|教)\p{Han}*"
+# What is not known, does not matter, was shown or asked is no question.
+NO_QUESTION = (
+    r"(?:[不没沒](?:知道?|晓得|清楚|明白|管|怎么|怎麼)|[搞弄]不[懂清]|[不无無][论論]|教[我你您他她它会會]|[来來都他她它][问問]我)"
+    r"\p{Han}*"
+)
+# Writers who do not punctuate part clauses with spaces; one beside a Latin word or a number parts nothing.
 QUESTION_WORD = (
-    r"(?:为什么|為什麼|为何|為何|为啥|怎么|怎麼|怎样|怎樣|如何|什么时候|什麼時候|啥时候|何时|何時|多久|几点|幾點|多少钱|多少錢|哪|"
-    r"是不是|能不能|会不会|會不會|要不要|可不可以|有没有|有沒有|是否|能否|可否)[^，,。！!；;\n]*(?:[。\n]|$)"
+    r"(?:为什么|為什麼|为何|為何|为啥|怎么|怎麼|怎样|怎樣|咋|如何|什么时候|什麼時候|啥时候|何时|何時|多久|几点|幾點|多少钱|多少錢"
+    r"|哪[里裡儿兒个個些家天年款种種位张張]|[在放去到]哪|是不是|能不能|会不会|會不會|要不要|可不可以|有没有|有沒有|是否|能否|可否)"
+    r"(?:[^\s，,。！!；;]|[A-Za-z0-9] | [A-Za-z0-9])*[^\S\n]*(?:[。\n]|$)"
 )
 
 # Negation. English: Huddleston and Pullum (2002), The Cambridge Grammar of the English Language, ch. 9, less affixes.
@@ -80,8 +87,8 @@ _NEGATORS = (
 )
 ENGLISH_NEGATION = rf"(?i)(?:^|[^\p{{L}}\p{{N}}_])(?:{_NEGATORS})(?:[^\p{{L}}\p{{M}}\p{{N}}_]|$)|\pLn['’ʼ]t(?:\PL|$)"
 NO_ENGLISH_NEGATION = (
-    r"(?i)\b(?:not only|not just|not to mention|no doubt|without (?:a )?doubt|no wonder|no worries|whether or not"
-    r"|no\.? ?[0-9#]+)\b"
+    r"(?i)\b(?:not only|not just|not to mention|no doubt|without (?:a )?doubt|no wonder|no worries"
+    r"|whether or not|yes or no|no\.? ?[0-9#]+)\b"
 )
 # Chinese: what would be taken out below, but negates; what contains a negator, but does not; what then negates.
 NEGATION_MARK = "⊘"
@@ -92,7 +99,7 @@ SURE_CHINESE_NEGATION = (
 NO_CHINESE_NEGATION = (
     r"不[错錯过過仅僅但光只论論断斷久妨愧禁同少锈鏽然]|不得[不了]|不由得?|不好意思|不客[气氣]|不用[谢謝]|不一[会會]|不[动動][产產]"
     r"|不管(?:什么|怎|谁|哪|是|多|如何|有)|[对對]不起|了不起|大不了|差不多|[说說]不定|[恨巴]不得|[忍禁]不住|[免少]不了|[时時]不[时時]|[动動]不[动動]"
-    r"|知不知道|可不可以|需不需要|[没沒](?:[关關][系係]|[错錯]|事|准)|[淹埋沉吞][没沒]|有[没沒]有"
+    r"|知不知道|可不可以|需不需要|\p{Han}[不没沒](?:[?？]|\s*$)|[没沒](?:[关關][系係]|[错錯]|事|准)|[淹埋沉吞][没沒]|有[没沒]有"
     r"|[无無](?:[论論线線数數比奈聊锡錫疑非辜语語敌敵限缝縫意]|人[机機]|障[碍礙]|印良品|所[谓謂]|理由退)|未(?:[来來免]|婚[夫妻]|成年)"
     r"|" + "|".join(f"{verb}不{verb}" for verb in "是能会會要好行对對该該想去来來用在看给給")
 )
@@ -107,11 +114,12 @@ EMOJI = (
     r"[\x{1F004}\x{1F0CF}\x{1F18E}\x{1F191}-\x{1F19A}\x{1F1E6}-\x{1F1FF}\x{1F201}\x{1F21A}\x{1F22F}\x{1F232}-\x{1F236}"
     r"\x{1F238}-\x{1F23A}\x{1F250}\x{1F251}\x{1F300}-\x{1F64F}\x{1F680}-\x{1F6FF}\x{1F7E0}-\x{1F7F0}\x{1F90C}-\x{1F9FF}"
     r"\x{1FA70}-\x{1FAFF}⌚⌛⏩-⏬⏰⏳☔☕♈-♓♿⚓⚡⛄⛅⛎⛔⛪⛲⛳⛵⛺⛽✅✊✋✨❌❎❓-❕❗➕-➗➰➿⬛⬜⭐⭕"
-    r"☹☺♥❣❤\x{20E3}]|[‼⁉™ℹ↔-↪⌨-⏺Ⓜ▪-⛿✂-➡⤴-⬇〰〽㊗㊙\x{1F170}-\x{1F19A}\x{1F202}-\x{1F237}]\x{FE0F}"
+    r"☹☺♥❣❤\x{20E3}]|[‼⁉ℹ↔-↪⌨-⏺Ⓜ▪-⛿✂-➡⤴-⬇〰〽㊗㊙\x{1F170}-\x{1F19A}\x{1F202}-\x{1F237}]\x{FE0F}"
 )
 EMOTICON = (
     r"(?:^|[^0-9:;=])[:;=]['’]?[-^o]?[()]+(?:[^\p{L}\p{N}]|$)"  # :) ;-) :'(
-    r"|(?:^|[\s\p{Han}\p{P}])(?:[:;=]['’]?-?[DPpOoSs|/\\*]|[:;=]-?3|[xX]D+|<3+|\^[_.]?\^|[Tt]_[Tt]|-_+-|>[_.]<|[oO]_[oO])"
-    r"(?:\s*$|[\n\p{Han}，。！？,.!?…~～]|\s+\P{N})"
+    r"|(?:^|[\s\p{Han}\p{P}])(?:[:;=]['’]?-?[DPpOoSs|/\\*]|[:;=]-?3|[xX]D+|\^[_.]?\^|[Tt]_[Tt]|-_+-|>[_.]<|[oO]_[oO])"
+    r"(?:\s|$|[\p{Han}，。！？,.!?…~～])"
+    r"|(?:^|[\s\p{Han}\p{P}])<3+(?:\s*[^\s\p{L}\p{N}]|\s*$)"  # but not "<3 days"
     r"|：[）)](?:\P{Han}|$)"
 )

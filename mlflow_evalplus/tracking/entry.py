@@ -10,9 +10,10 @@ from typing import Any
 import mlflow
 
 from mlflow_evalplus import requirements as asked
-from mlflow_evalplus.core.columns import require_columns
+from mlflow_evalplus.core.columns import column_names, require_columns
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.files import read_file
+from mlflow_evalplus.core.text import derived_slices
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import store
 from mlflow_evalplus.tracking.reader import load
@@ -77,7 +78,9 @@ def evaluate_model(
     label = label or wanted.task.label
     chosen = list(wanted.slices if slices is None else slices)
     own = {"text": text, "cluster": cluster, "example_id": example_id}
-    require_columns(frame, [label, *chosen, *(column for column in own.values() if column)])
+    derived = derived_slices(chosen, column_names(frame))
+    own_columns = [column for column in (label, *chosen, *own.values()) if column and column not in derived]
+    require_columns(frame, own_columns)
     with store.reaching():
         store.client()
         loaded = mlflow.pyfunc.load_model(model)

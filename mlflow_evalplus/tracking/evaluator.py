@@ -69,7 +69,7 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
         from mlflow_evalplus.tracking.writer import log
 
         evaluation = evaluation_of(model, dataset, dict(evaluator_config or {}), predictions)
-        metrics = log(evaluation, run_id, metrics=model_id is None)
+        metrics = log(evaluation, run_id, metrics=model_id is None, data=False)
         return EvaluationResult(metrics=metrics, artifacts={}, run_id=run_id)
 
 

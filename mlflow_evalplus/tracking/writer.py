@@ -9,9 +9,12 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 import pyarrow.parquet as pq
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.entities import Dataset as LoggedDataset
+from mlflow.entities import DatasetInput, InputTag, Param, Run, RunTag
 from mlflow.entities import Metric as LoggedMetric
-from mlflow.entities import Param, Run, RunTag
 from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema
 from mlflow.utils.time import get_current_time_millis
 
 from mlflow_evalplus import names
@@ -24,7 +27,9 @@ NOTE = "mlflow.note.content"
 TABLES = "mlflow.loggedArtifacts"  # the tag by which MLflow's artifact view finds tables
 
 
-def log(evaluation: Evaluation, run_id: str | None = None, *, metrics: bool = True) -> dict[str, float]:
+def log(
+    evaluation: Evaluation, run_id: str | None = None, *, metrics: bool = True, data: bool = True
+) -> dict[str, float]:
     """Log an evaluation into an MLflow run.
 
     Parameters
@@ -34,6 +39,8 @@ def log(evaluation: Evaluation, run_id: str | None = None, *, metrics: bool = Tr
         The active run by default; one is started where none is active.
     metrics : bool
         False where the caller logs the returned metrics itself.
+    data : bool
+        False where the run carries its data set already; else it is logged as an input, with our digest and schema.
 
     Returns
     -------
@@ -53,6 +60,8 @@ def log(evaluation: Evaluation, run_id: str | None = None, *, metrics: bool = Tr
             _write_files(evaluation, files, Path(folder))
             client.log_artifacts(run.info.run_id, folder)
         tags = {**_tags(evaluation), TABLES: _tables(run, files)}
+        if data:
+            client.log_inputs(run.info.run_id, [_data(evaluation)])
         log_batch(client, run.info.run_id, values if metrics else {}, tags=tags)
     return values
 
@@ -101,6 +110,22 @@ def _write_files(evaluation: Evaluation, files: Sequence[Table | Figure | Page],
     (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
     if evaluation.predictions is not None:
         pq.write_table(evaluation.predictions.with_ids().table, folder / names.PREDICTIONS, compression="zstd")
+
+
+def _data(evaluation: Evaluation) -> DatasetInput:
+    """Return the test set as MLflow lists it; MLflow's own digest and schema would read every row for seconds."""
+    slices = {column for row in evaluation.slices.rows for column in row.columns}
+    schema = Schema([ColSpec("string", column) for column in ("label", "prediction", *sorted(slices))])
+    source = CodeDatasetSource(mlflow.tracking.context.registry.resolve_tags())
+    entity = LoggedDataset(
+        name=evaluation.requirements.task.name if evaluation.requirements else "evaluation",
+        digest=evaluation.data_digest,
+        source_type=source._get_source_type(),
+        source=source.to_json(),
+        schema=json.dumps({"mlflow_colspec": schema.to_dict()}),
+        profile=json.dumps({"num_rows": evaluation.n}),
+    )
+    return DatasetInput(entity, [InputTag("mlflow.data.context", "evaluation")])
 
 
 def _tags(evaluation: Evaluation) -> dict[str, str]:

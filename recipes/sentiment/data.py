@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from mlflow_evalplus.core.columns import as_labels, require_columns
 from mlflow_evalplus.core.files import CSV_OPTIONS, check_file
+from mlflow_evalplus.core.text import derived_slices
 from mlflow_evalplus.errors import DataError, shorten
 
 SHIPPED = Path(__file__).with_name("messages.csv")
@@ -79,7 +80,8 @@ def check(frame: pd.DataFrame, *, text: str, label: str, labels: tuple[str, ...]
     ColumnNotFound, DataError
         A column is missing; a text or label is missing; a label is not declared.
     """
-    require_columns(frame, [text, label, *slices])
+    derived = derived_slices(slices, list(frame.columns))
+    require_columns(frame, [text, label, *(column for column in slices if column not in derived)])
     for column in (text, label):
         missing = frame.index[frame[column].isna()].tolist()
         if missing:

@@ -202,8 +202,8 @@ def test_estimates_of_many_slices_are_those_of_each_alone(frame: pd.DataFrame) -
     at_once = estimate(metrics.OVERALL["f1_macro"], counts, margin)
     for index, (channel,) in enumerate(margin.values):
         alone = evaluate(frame[frame["channel"] == channel], cluster="customer_id").metrics["f1_macro"]
-        assert at_once[index].value == pytest.approx(alone.value, abs=1e-12)
-        assert (at_once[index].lower, at_once[index].upper) == pytest.approx((alone.lower, alone.upper), abs=1e-12)
+        assert at_once.each()[index].value == pytest.approx(alone.value, abs=1e-12)
+        assert (at_once.lower[index], at_once.upper[index]) == pytest.approx((alone.lower, alone.upper), abs=1e-12)
 
 
 def test_a_share_of_no_rows_has_no_interval() -> None:

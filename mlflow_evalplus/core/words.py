@@ -1,0 +1,91 @@
+"""The words of a text: those between spaces, and pairs of characters where there are no spaces."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+
+from mlflow_evalplus.core.columns import IntArray
+
+# Han characters with 々 and 〇, Hiragana, Katakana; written as the inside of a character class.
+_WIDE = "\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WIDE += "\U00020000-\U000323af"
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f"  # combining: accents, Hebrew points, Arabic vowels
+_LETTERS = rf"[^\W_{_WIDE}]+"
+_TOKEN = re.compile(rf"([{_WIDE}]+)|({_LETTERS}(?:(?:'|[{_MARKS}]+){_LETTERS})*[{_MARKS}]*)")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in order, in lower case and half width; numbers are none.
+
+    Han characters and kana, which no spaces part, are read in overlapping pairs, as Lucene's CJKAnalyzer does.
+
+    Parameters
+    ----------
+    text : str
+        In any language; those that join words otherwise, such as Thai, yield long ones.
+
+    Returns
+    -------
+    list of str
+        With repetitions.
+
+    Examples
+    --------
+    >>> words_of("Don’t call me 24/7, I don't WANT it")
+    ["don't", 'call', 'me', 'i', "don't", 'want', 'it']
+    >>> words_of("ＡＰＰ打不开 2次")
+    ['app', '打不', '不开', '次']
+    """
+    words: list[str] = []
+    plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    for run, word in _TOKEN.findall(plain):
+        if run:
+            words += [run[i : i + 2] for i in range(max(len(run) - 1, 1))]
+        elif not word.isnumeric():
+            words.append(word)
+    return words
+
+
+def word_entries(
+    texts: pa.ChunkedArray, *, min_rows: int, max_words: int = 300
+) -> tuple[IntArray, IntArray, list[str]]:
+    """Return which texts hold which of the frequent words.
+
+    Parameters
+    ----------
+    texts : pyarrow.ChunkedArray
+        A missing text holds no word.
+    min_rows : int
+        A word that fewer texts hold is left out; so is one that more than half of all rows hold.
+    max_words : int
+        At most so many words, those that most texts hold; of equally frequent ones the first by code point.
+
+    Returns
+    -------
+    rows, words : ndarray, shape (n_entries,)
+        One entry per text and different word in it, sorted by row, then by word: the row, from 0, and the word's
+        place in `vocabulary`.
+    vocabulary : list of str
+        The most frequent first.
+
+    Examples
+    --------
+    >>> texts = pa.chunked_array([["late again", "late", None, "so late!", "fine", "fine, fine", "?", "ok"]])
+    >>> rows, words, vocabulary = word_entries(texts, min_rows=2)
+    >>> rows.tolist(), words.tolist(), vocabulary
+    ([0, 1, 3, 4, 5], [0, 0, 0, 1, 1], ['late', 'fine'])
+    """
+    different = [set(words_of(text)) if text else set() for text in texts.to_pylist()]
+    n_rows = Counter(chain.from_iterable(different))
+    kept = (word for word, n in n_rows.items() if min_rows <= n <= len(texts) / 2)
+    vocabulary = sorted(kept, key=lambda word: (-n_rows[word], word))[:max_words]
+    place = {word: index for index, word in enumerate(vocabulary)}
+    entries = [sorted(place[word] for word in words if word in place) for words in different]
+    rows = np.repeat(np.arange(len(entries)), np.array([len(words) for words in entries], dtype=np.int64))
+    return rows, np.fromiter(chain.from_iterable(entries), dtype=np.int64), vocabulary
