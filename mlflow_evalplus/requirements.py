@@ -173,6 +173,20 @@ def load(source: str | Path | Mapping[str, Any] | Requirements | None, metrics: 
     return _parsed(text, str(path), metrics)
 
 
+def changed(requirements: Requirements, metrics: Sequence[str] = (), **values: Any) -> Requirements:
+    """Return the requirements with other values, checked anew; None leaves a value as it is.
+
+    Examples
+    --------
+    >>> changed(Requirements(), confidence=0.9, cluster=None).confidence
+    0.9
+    """
+    given = {key: value for key, value in values.items() if value is not None}
+    if not given:
+        return requirements
+    return load({**requirements.model_dump(by_alias=True, exclude_unset=True), **given}, metrics)
+
+
 def _parsed(text: str, origin: str, metrics: Sequence[str]) -> Requirements:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -94,11 +94,9 @@ def evaluate(
         raise DataError(f"slices is one text, {slices!r}; give a list of columns: slices=[{slices!r}]")
     custom.check(metrics)
     known = [metric.name for metric in metrics]
-    wanted = asked.load(requirements, known)
-    overrides = {"intersections": intersections, "confidence": confidence, "cluster": cluster}
-    given = {key: value for key, value in overrides.items() if value is not None}
-    if given:
-        wanted = asked.load({**wanted.model_dump(by_alias=True, exclude_unset=True), **given}, known)
+    wanted = asked.changed(
+        asked.load(requirements, known), known, intersections=intersections, confidence=confidence, cluster=cluster
+    )
     rows = native(frame)
     if text is None and isinstance(rows, nw.DataFrame) and wanted.task.text_column in column_names(frame):
         text = wanted.task.text_column

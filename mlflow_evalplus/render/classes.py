@@ -9,12 +9,13 @@ MAX_ROWS = 20
 
 
 def page(classes: Classes) -> str:
-    """Return recall, precision and F1 of every class with intervals, each a table of two columns."""
+    """Return recall, precision, F1 and, with probabilities, AUC of every class, each a table of two columns."""
     shown = classes.rows[:MAX_ROWS]
     parts = ["### Classes"]
-    for metric, title in (("recall", "recall"), ("precision", "precision"), ("f1", "F1")):
-        rows = [(f"{row.name} ({row.metrics[metric].n:,})", interval(row.metrics[metric])) for row in shown]
-        parts.append(markdown.table(["class (n)", title], rows))
+    for metric, title in (("recall", "recall"), ("precision", "precision"), ("f1", "F1"), ("roc_auc", "AUC")):
+        given = [(row.name, row.metrics[metric]) for row in shown if metric in row.metrics]
+        rows = [(f"{name} ({estimate.n:,})", interval(estimate)) for name, estimate in given]
+        parts += [markdown.table(["class (n)", title], rows)] if rows else []
     if len(classes.rows) > MAX_ROWS:
         parts.append(f"{len(classes.rows) - MAX_ROWS} more classes are in `evalplus/classes.json`.")
     return "\n\n".join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from mlflow_evalplus import names
 from mlflow_evalplus.render import markdown
 from mlflow_evalplus.render.classes import interval
 from mlflow_evalplus.render.confusion import largest_errors
@@ -29,7 +30,8 @@ def page(evaluation: Evaluation) -> str:
 
 
 def _figures(evaluation: Evaluation) -> str:
-    rows = [(key, interval(evaluation.metrics[key])) for key in KEY_FIGURES if key in evaluation.metrics]
+    own = tuple(key for key in evaluation.metrics if key not in names.ALL_METRICS)
+    rows = [(key, interval(evaluation.metrics[key])) for key in KEY_FIGURES + own if key in evaluation.metrics]
     if evaluation.latency and "latency_ms_p95" in evaluation.latency.single:
         rows.append(("latency p95, ms", interval(evaluation.latency.single["latency_ms_p95"])))
     confidence = f"{evaluation.confidence:.0%}"

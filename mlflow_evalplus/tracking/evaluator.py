@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONFIG_KEYS = (
     "requirements", "slices", "intersections", "text", "cluster", "weight", "example_id", "annotators",
-    "scores", "confidence", "extra_columns", "latency_requests",
+    "scores", "metrics", "confidence", "extra_columns", "latency_requests",
 )  # fmt: skip
 # Of MLflow's own evaluators: without nesting, one evaluator_config goes to all evaluators.
 MLFLOW_KEYS = (
@@ -36,8 +36,9 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
 
     Its ``evaluator_config={"evalplus": {…}}`` takes ``requirements`` (path or mapping) and, over what they
     say, ``slices``, ``intersections``, ``text``, ``cluster``, ``weight``, ``example_id``, ``annotators``,
-    ``scores`` (label → column, for data with predictions), ``confidence``, ``extra_columns`` (a data frame of slice
-    columns that `feature_names` hides) and ``latency_requests`` (200; 0 times nothing).
+    ``scores`` (label → column, for data with predictions), ``metrics`` (your own `CustomMetric`), ``confidence``,
+    ``extra_columns`` (a data frame of slice columns that `feature_names` hides) and ``latency_requests`` (200; 0 times
+    nothing).
     """
 
     name = "evalplus"
@@ -75,10 +76,12 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
 
 def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str | None = None) -> Evaluation:
     """Evaluate a model (or predictions) on an MLflow ``EvaluationDataset`` without logging."""
+    from mlflow_evalplus.core import custom
     from mlflow_evalplus.core.evaluation import evaluate_predictions
     from mlflow_evalplus.core.predictions import read
     from mlflow_evalplus.tracking.scoring import ask
 
+    custom.check(config.get("metrics") or ())
     wanted = _requirements(config)
     rows, features = _rows(dataset, config)
     label = dataset.targets_name or "targets"
@@ -109,7 +112,9 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
     else:
         raise DataError("neither a model nor predictions were given to mlflow.models.evaluate")
     predictions = read(rows, prediction="__prediction", scores=scores, **named)
-    return evaluate_predictions(predictions, wanted, latency=latency, notes=_notes(dataset))
+    return evaluate_predictions(
+        predictions, wanted, latency=latency, notes=_notes(dataset), metrics=config.get("metrics") or ()
+    )
 
 
 def _requirements(config: dict[str, Any]) -> Requirements:
@@ -122,11 +127,9 @@ def _requirements(config: dict[str, Any]) -> Requirements:
             f"evaluator_config of 'evalplus' has the unknown key {unknown[0]!r}; keys are {shorten(CONFIG_KEYS, 20)}."
             + did_you_mean(unknown[0], CONFIG_KEYS)
         )
-    wanted = asked.load(config.get("requirements"))
-    own = {k: config[k] for k in ("slices", "intersections", "cluster", "confidence") if config.get(k) is not None}
-    if not own:
-        return wanted
-    return asked.load({**wanted.model_dump(by_alias=True, exclude_unset=True), **own})
+    custom = [metric.name for metric in config.get("metrics") or ()]
+    own = {key: config.get(key) for key in ("slices", "intersections", "cluster", "confidence")}
+    return asked.changed(asked.load(config.get("requirements"), custom), custom, **own)
 
 
 def _rows(dataset: Any, config: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
