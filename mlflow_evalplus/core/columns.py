@@ -170,6 +170,8 @@ def slice_values(values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
     """Return the slice of each row; a column of more than 20 different numbers is cut at its quartiles."""
     whole = pa.types.is_integer(values.type)
     is_number = whole or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), None, values)
     if is_number and to_cut(pc.count_distinct(values, mode="all").as_py(), len(values), whole=whole):
         numbers = values.cast(pa.float64()).to_numpy()
         known = numbers[~np.isnan(numbers)]

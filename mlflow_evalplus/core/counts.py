@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -266,7 +267,11 @@ class _Tally:
 
     def _count(self, chosen: Sequence[int]) -> FloatArray:
         sizes = [*(self.sizes[i] for i in chosen), self.n_cells]
-        key = np.ravel_multi_index([*(self.axes[i][0] for i in chosen), self.cells], sizes)
+        narrow = math.prod(sizes) < 2**31  # half the memory, and faster
+        key: np.ndarray[Any, Any] = np.zeros(len(self.cells), dtype=np.int32 if narrow else np.int64)
+        for codes, size in zip([*(self.axes[i][0] for i in chosen), self.cells], sizes, strict=True):
+            key *= size
+            key += codes.astype(key.dtype, copy=False)
         return np.bincount(key, self.weights, math.prod(sizes)).astype(np.float64).reshape(sizes)
 
 

@@ -176,12 +176,16 @@ def _checks(keys: Mapping[str, str], kinds: nw.Schema) -> list[nw.Expr]:
         elif name in ("label", "cluster"):
             checks.append(_count(missing).alias(f"bad_{key}"))
         if not bounds and name != "cluster":
-            checks.append(value.n_unique().alias(f"distinct_{key}"))
+            checks.append(_known(value, kinds[key]).n_unique().alias(f"distinct_{key}"))
     return checks
 
 
 def _nan(value: nw.Expr, kind: nw.dtypes.DType) -> nw.Expr:
     return value.is_nan() if kind.is_float() else nw.lit(value=False)
+
+
+def _known(value: nw.Expr, kind: nw.dtypes.DType) -> nw.Expr:
+    return nw.when(~value.is_nan()).then(value).otherwise(None) if kind.is_float() else value
 
 
 def _count(condition: nw.Expr) -> nw.Expr:
@@ -208,12 +212,9 @@ def _to_cut(name: str, kind: nw.dtypes.DType, distinct: int, n: int) -> bool:
 
 def _cut(source: Source, cut: Mapping[str, str]) -> Source:
     """Cut slices of many numbers at their quartiles."""
-    numbers = {name: nw.col(key).cast(nw.Float64) for name, key in cut.items()}
     kinds = source.frame.collect_schema()
-    known = {
-        name: nw.when(~_nan(number, kinds[cut[name]])).then(number).otherwise(None) for name, number in numbers.items()
-    }
-    frame = source.frame.with_columns(**{cut[name]: value for name, value in known.items()})
+    known = {key: _known(nw.col(key), kinds[key]).cast(nw.Float64) for key in cut.values()}
+    frame = source.frame.with_columns(**known)
     asked = [
         expression
         for key in cut.values()
@@ -248,7 +249,8 @@ def _one_row(frame: nw.LazyFrame[Any], asked: Sequence[nw.Expr]) -> dict[str, An
         row = {name: value for part in parts for name, value in part.row(0, named=True).items()}
     else:
         row = collect(frame.select(*asked)).to_pylist()[0]
-    return {name: value if isinstance(value, float) else int(value) for name, value in row.items()}
+    # a sum over no rows is null in SQL
+    return {name: value if isinstance(value, float) else int(value or 0) for name, value in row.items()}
 
 
 def label_values(source: Source) -> list[tuple[Any, str]]:

@@ -47,7 +47,7 @@ class Predictions:
     def codes(self, column: str) -> tuple[IntArray, list[str]]:
         """Return the integer code of each row and the values that the codes stand for."""
         encoded = self.table[column].chunk(0)
-        return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64), encoded.dictionary.to_pylist()
+        return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
 
     def label_codes(self, column: str) -> IntArray:
         """Return each row's index in `labels`; ``len(labels)`` for a prediction that is none of them."""

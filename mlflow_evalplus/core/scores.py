@@ -147,7 +147,7 @@ class Sums:
 def of_predictions(predictions: Predictions) -> ScoredRows | None:
     """Return the scored rows of predictions at hand; None where no label has a score."""
     given = predictions.table.column_names
-    known, scored = _scored(predictions.labels, given)
+    known, scored = scored_labels(predictions.labels, given)
     if not scored:
         return None
     slices = {column: f"s{place}" for place, column in enumerate(predictions.slice_columns)}
@@ -161,7 +161,7 @@ def of_predictions(predictions: Predictions) -> ScoredRows | None:
 def of_source(source: Source, labels: tuple[str, ...]) -> ScoredRows | None:
     """Return the scored rows of a lazy frame, which stay in their engine; None where no label has a score."""
     keys = source.keys
-    known, scored = _scored(labels, keys)
+    known, scored = scored_labels(labels, keys)
     if not scored:
         return None
     label = nw.col(keys["label"])
@@ -176,7 +176,7 @@ def of_source(source: Source, labels: tuple[str, ...]) -> ScoredRows | None:
     return ScoredRows(frame, labels, scored, slices, source.n)
 
 
-def _scored(labels: tuple[str, ...], given: Iterable[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def scored_labels(labels: tuple[str, ...], given: Iterable[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Return the labels, then those that only the model knows; and the places of all that have a score."""
     named = [name.removeprefix("score.") for name in given if name.startswith("score.")]
     known = (*labels, *(name for name in named if name not in labels))
@@ -184,18 +184,19 @@ def _scored(labels: tuple[str, ...], given: Iterable[str]) -> tuple[tuple[str, .
 
 
 def binned(score: nw.Expr) -> nw.Expr:
-    """Return about 5,000 ordered bins, ever finer towards 0 and 1, where the scores of a sure model lie.
+    """Return about 8,000 ordered bins, ever finer towards 0 and 1, where the scores of a sure model lie.
 
     Only products with powers of two and differences that are exact in floating point: all engines agree.
     """
     near = nw.when(score < 0.5).then(score).otherwise(1.0 - score)
-    steps = [(2.0**-6, 2.0**10, 2048.0), (2.0**-12, 2.0**16, 1024.0), (2.0**-18, 2.0**22, 0.0)]
+    # from 2⁻⁶ᵏ on: a bin is at most 1/16 as wide as the scores in it, below 2⁻¹⁸ at most 1/4; below 2⁻⁵⁴ all are one
+    steps = [(2.0 ** (-6 * k), 2.0 ** (6 * k + (4 if k < 4 else 2)), 1024.0 * (9 - k)) for k in range(1, 10)]
     place = reduce(
         lambda rest, step: nw.when(near >= step[0]).then((near * step[1]).floor() + step[2]).otherwise(rest),
         steps[::-1],
         nw.lit(0.0),
     )
-    return nw.when(score < 0.5).then(place).otherwise(10_000.0 - place)
+    return nw.when(score < 0.5).then(place).otherwise(20_000.0 - place)
 
 
 def _chosen(labels: Sequence[str]) -> nw.Expr:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +18,7 @@ import mlflow_evalplus as ep
 from mlflow_evalplus import names
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import writer
+from tests.benchmarks.timing import medians
 
 pytestmark = pytest.mark.benchmark
 RECIPE = Path(__file__).parents[2] / "recipes" / "sentiment"
@@ -38,18 +37,6 @@ group(prog_name="bare")
 """
 
 
-def paired(one: Callable[[], None], other: Callable[[], None], pairs: int) -> tuple[float, float]:
-    """Return the median seconds of both, called in turns: what else the machine does hits both alike."""
-    one(), other()
-    taken: tuple[list[float], list[float]] = ([], [])
-    for pair in range(pairs):
-        for place, call in ((0, one), (1, other)) if pair % 2 else ((1, other), (0, one)):
-            start = time.perf_counter()
-            call()
-            taken[place].append(time.perf_counter() - start)
-    return statistics.median(taken[0]), statistics.median(taken[1])
-
-
 def test_help_takes_at_most_twice_a_bare_click_program(tmp_path: Path) -> None:
     bare = tmp_path / "bare.py"
     bare.write_text(BARE)
@@ -59,7 +46,7 @@ def test_help_takes_at_most_twice_a_bare_click_program(tmp_path: Path) -> None:
         done = subprocess.run([*map(str, command), "--help"], capture_output=True, text=True, check=True)
         assert "Commands:" in done.stdout
 
-    ours, theirs = paired(lambda: call(program), lambda: call(sys.executable, bare), pairs=15)
+    ours, theirs = medians([lambda: call(program), lambda: call(sys.executable, bare)], 15)
     print(f"--help {1000 * ours:.0f} ms, bare click {1000 * theirs:.0f} ms: {ours / theirs:.2f} times")
     assert ours <= 2 * theirs
 
@@ -115,7 +102,7 @@ def test_logging_costs_little_more_than_the_bare_calls(
     pairs = 100
     runs = [client.create_run(experiment).info.run_id for _ in range(2 * pairs + 2)]
     written = list(runs)
-    with_us, without = paired(ours, bare, pairs)
+    with_us, without = medians([ours, bare], pairs)
     print(f"log {1000 * with_us:.1f} ms, bare calls {1000 * without:.1f} ms: {with_us / without:.2f} times")
     first, second = (client.get_run(run_id) for run_id in written[-2:])
     assert first.data.metrics == second.data.metrics
