@@ -127,6 +127,7 @@ class Requirements(_Model):
     priority: Priority = "accuracy"
     slices: tuple[Name, ...] = ()
     intersections: int = Field(default=2, ge=1, le=3)
+    discover: int = Field(default=0, ge=0, le=3)
     cluster: Name | None = None
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     thresholds: tuple[Threshold, ...] = ()

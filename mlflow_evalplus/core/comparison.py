@@ -26,7 +26,7 @@ from mlflow_evalplus.core.metrics import Metric
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.score_metrics import row_influences
 from mlflow_evalplus.errors import ComparisonError, shorten
-from mlflow_evalplus.names import OTHER
+from mlflow_evalplus.names import OTHER, UNBOUNDED
 from mlflow_evalplus.results import Comparison, Difference, Evaluation, SliceDifference
 
 EXACT_BELOW = 25
@@ -72,22 +72,23 @@ def compare_evaluations(
         raise ComparisonError("a comparison needs the rows of both evaluations; load them with predictions")
     rows_a, rows_b = align(a.predictions.with_ids(), b.predictions.with_ids(), shared_only)
     rows_a, rows_b = _same_labels(rows_a, rows_b)
-    chosen = {**metrics.OVERALL, **metrics.of_classes(rows_a.labels)}
+    labels, y = rows_a.labels, rows_a.label_codes("label")
+    answers = [rows.label_codes("prediction") for rows in (rows_a, rows_b)]
+    columns = (*labels, OTHER) if np.max(answers) == len(labels) else labels
+    chosen = {**metrics.OVERALL, **metrics.of_classes(labels)}
     if a.requirements and a.requirements.error_costs:
-        columns = (*rows_a.labels, OTHER)
-        chosen["error_cost"] = metrics.error_cost(cost.cost_matrix(a.requirements.error_costs, rows_a.labels, columns))
-    chosen |= {own.name: own.bound(rows_a.labels) for own in a.custom_metrics or b.custom_metrics}
-    k = len(rows_a.labels)
-    cells = (rows_a.label_codes("label") * (k + 1) + rows_a.label_codes("prediction")) * (k + 1)
-    cells = cells + rows_b.label_codes("prediction")
-    margins = count_cells(rows_a, cells, k * (k + 1) ** 2, crossings(rows_a.slice_columns, intersections))
-    (overall,) = _differences(chosen, margins[()], k, a.confidence)
+        chosen["error_cost"] = metrics.error_cost(cost.cost_matrix(a.requirements.error_costs, labels, columns))
+    chosen |= {own.name: own.bound(labels) for own in a.custom_metrics or b.custom_metrics}
+    shape = (len(labels), len(columns), len(columns))
+    cells = np.ravel_multi_index((y, *answers), shape)
+    margins = count_cells(rows_a, cells, math.prod(shape), crossings(rows_a.slice_columns, intersections))
+    (overall,) = _differences(chosen, margins[()], shape, a.confidence)
     overall |= _score_differences(rows_a, rows_b, margins[()], a.confidence)
-    right_a, right_b = (r.label_codes("prediction") == r.label_codes("label") for r in (rows_a, rows_b))
+    right_a, right_b = (answer == y for answer in answers)
     fixed, broken = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
     return Comparison(
         a=names[0], b=names[1], n=len(rows_a), metrics=overall,
-        slices=_slices(margins, chosen, k, a.confidence), fixed=fixed, broken=broken,
+        slices=_slices(margins, chosen, shape, a.confidence), fixed=fixed, broken=broken,
         mcnemar_p=mcnemar(fixed, broken),
     )  # fmt: skip
 
@@ -125,9 +126,14 @@ def _same_labels(a: Predictions, b: Predictions) -> tuple[Predictions, Predictio
     return replace(a, labels=union), replace(b, labels=union)
 
 
-def _differences(chosen: dict[str, Metric], margin: Margin, k: int, confidence: float) -> list[dict[str, Difference]]:
-    """Return each slice's differences: the mean of ``ψ_A(row) - ψ_B(row)`` has their variance."""
-    shares = margin.shares.reshape(-1, k, k + 1, k + 1)
+def _differences(
+    chosen: dict[str, Metric], margin: Margin, shape: tuple[int, int, int], confidence: float
+) -> list[dict[str, Difference]]:
+    """Return each slice's differences: the mean of ``ψ_A(row) - ψ_B(row)`` has their variance.
+
+    `shape` is that of the cells: labels, predictions of A, predictions of B.
+    """
+    shares = margin.shares.reshape(-1, *shape)
     z = quantile(margin, confidence)
     columns = {name: _difference(metric, margin, shares, z) for name, metric in chosen.items()}
     n = margin.rows.sum(axis=1)
@@ -167,28 +173,33 @@ def _score_differences(a: Predictions, b: Predictions, margin: Margin, confidenc
     weights, n = a.floats("weight"), len(a)
     w = np.ones(n) if weights is None else weights
     clusters = a.codes("cluster")[0] if "cluster" in a.table.column_names else np.arange(n)
+    units = len(np.unique(clusters))
     (z,), (correction,) = quantile(margin, confidence), small_sample(margin)
     differences = {}
     for name in (name for name in found_a if name in found_b):
         (value_a, psi_a), (value_b, psi_b) = found_a[name], found_b[name]
         totals = np.bincount(clusters, w * (psi_a - psi_b))
         value, error = value_a - value_b, float(np.sqrt(correction * (totals**2).sum())) / w.sum()
-        half = max(z * error, z**2 / (n + z**2)) if name == "top_2_accuracy" else z * error
-        p_value = 1.0 if value == 0 else float(2 * stats.norm.sf(abs(value) / error)) if error else 0.0
-        if math.isnan(value):
+        span = math.inf if name in UNBOUNDED else 1.0
+        half = z * error if name in UNBOUNDED else max(z * error, z**2 / (n + z**2))
+        # second moment, as for metrics of counts: no certainty where all rows differ alike
+        moment = math.hypot(error, value / math.sqrt(units))
+        p_value = float(2 * stats.norm.sf(abs(value) / moment)) if moment else 1.0
+        if math.isnan(value) or units < 2:  # one row, or cluster, alone shows no spread
             half = p_value = math.nan
-        differences[name] = Difference(value, float(value - half), float(value + half), p_value, n)
+        lower, upper = max(value - half, -span), min(value + half, span)
+        differences[name] = Difference(value, float(lower), float(upper), p_value, n)
     return differences
 
 
 def _slices(
-    margins: dict[tuple[str, ...], Margin], chosen: dict[str, Metric], k: int, confidence: float
+    margins: dict[tuple[str, ...], Margin], chosen: dict[str, Metric], shape: tuple[int, int, int], confidence: float
 ) -> tuple[SliceDifference, ...]:
     rows = [
         SliceDifference(columns, values, differences, q_value=float("nan"))
         for columns, margin in margins.items()
         if columns
-        for values, differences in zip(margin.values, _differences(chosen, margin, k, confidence), strict=True)
+        for values, differences in zip(margin.values, _differences(chosen, margin, shape, confidence), strict=True)
     ]
     q_values = false_discovery(np.array([row.metrics["accuracy"].p_value for row in rows]))
     judged = [replace(row, q_value=float(q)) for row, q in zip(rows, q_values, strict=True)]

@@ -63,24 +63,14 @@ class CustomMetric:
 
         def formula(p: FloatArray) -> tuple[FloatArray, FloatArray]:
             value = partial(self._values, labels=labels)
-            return value(p), influences(value, p) if self.gradient is None else self.gradient(p, labels)
+            if self.gradient is None:
+                return value(p), influences(value, p)
+            return value(p), self._called(self.gradient, "the gradient of custom metric", p, labels, p.shape)
 
         return Metric(self.name, formula, self.low, self.high, needs=None, lower_is_better=self.lower_is_better)
 
     def _values(self, p: FloatArray, labels: tuple[str, ...]) -> FloatArray:
-        try:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                values = np.asarray(self.function(p, labels), dtype=np.float64)
-        except Exception as error:  # a user's function may fail in any way
-            raise DataError(
-                f"custom metric {self.name!r} failed on shares of shape {p.shape} [slices, labels, predictions] for "
-                f"labels {list(labels)}: {type(error).__name__}: {error}"
-            ) from error
-        if values.shape != p.shape[:-2]:
-            raise DataError(
-                f"custom metric {self.name!r} returned shape {values.shape} for shares of shape {p.shape}; return one "
-                f"value per slice, shape {p.shape[:-2]}: index with shares[..., label, prediction]"
-            )
+        values = self._called(self.function, "custom metric", p, labels, p.shape[:-2])
         outside = (values < self.low - 1e-9) | (values > self.high + 1e-9)
         if outside.any():
             raise DataError(
@@ -88,6 +78,25 @@ class CustomMetric:
                 "give its range with low and high"
             )
         return values
+
+    def _called(
+        self, function: Function, what: str, p: FloatArray, labels: tuple[str, ...], shape: tuple[int, ...]
+    ) -> FloatArray:
+        try:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found = np.asarray(function(p, labels), dtype=np.float64)
+        except Exception as error:  # a user's function may fail in any way
+            raise DataError(
+                f"{what} {self.name!r} failed on shares of shape {p.shape} [slices, labels, predictions] for "
+                f"labels {list(labels)}: {type(error).__name__}: {error}"
+            ) from error
+        if found.shape != shape:
+            each = "cell" if shape == p.shape else "slice"
+            raise DataError(
+                f"{what} {self.name!r} returned shape {found.shape} for shares of shape {p.shape}; return one value "
+                f"per {each}, shape {shape}: index with shares[..., label, prediction]"
+            )
+        return found
 
 
 def check(custom: Sequence[CustomMetric]) -> None:

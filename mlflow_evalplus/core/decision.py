@@ -64,7 +64,7 @@ def decide(
     >>> print(decide(result, {"thresholds": [{"metric": "accuracy", "min": 0.95}]}).outcome)
     undecided
     """
-    custom = [metric.name for metric in evaluation.custom_metrics]
+    custom = [name for name in evaluation.metrics if name not in names.ALL_METRICS]
     wanted = evaluation.requirements if requirements is None else asked.load(requirements, custom)
     thresholds = wanted.thresholds if wanted else ()
     gates = tuple(gate for threshold in thresholds for gate in _gates(evaluation, threshold, comparison))
@@ -80,11 +80,15 @@ def _gates(evaluation: Evaluation, threshold: Threshold, comparison: Comparison 
     if relative and comparison is None:
         yield Gate(str(threshold), Outcome.UNDECIDED, f"{threshold}: there is no baseline to compare with")
         return
+    metric = next((m for m in evaluation.custom_metrics if m.name == threshold.metric), None)
+    if relative and metric is None and threshold.metric not in names.ALL_METRICS:
+        why = "give its CustomMetric, evaluate(…, metrics=[…]), which says whether less of it is better"
+        yield Gate(str(threshold), Outcome.UNDECIDED, f"{threshold}: {why}")
+        return
     found = list(_differences(comparison, threshold) if comparison and relative else _estimates(evaluation, threshold))
     if not found:
         where = threshold.slice or f"column {threshold.every!r}"
         yield Gate(str(threshold), Outcome.UNDECIDED, f"{threshold}: no slice of {where} was evaluated")
-    metric = next((m for m in evaluation.custom_metrics if m.name == threshold.metric), None)
     for where, estimate in found:
         yield _gate(threshold, where, estimate, metric)
 

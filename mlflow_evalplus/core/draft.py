@@ -90,7 +90,7 @@ def _text(frame: pd.DataFrame, columns: list[str]) -> str | None:
 def _yaml(source: str, label: str, labels: list[str], text: str | None, slices: list[str], cluster: str | None) -> str:
     task = {"name": "classification", **({"text": text} if text else {}), "label": label, "labels": labels}
     content = {
-        "schema_version": 1, "task": task, "priority": "accuracy", "slices": slices, "intersections": 2,
+        "schema_version": 1, "task": task, "priority": "accuracy", "slices": slices, "intersections": 2, "discover": 2,
         **({"cluster": cluster} if cluster else {}), "confidence": 0.95,
     }  # fmt: skip
     thresholds = [{"metric": "accuracy", "min": 0.90}]

@@ -175,16 +175,18 @@ def _ranking(sums: Sums, margin: Margin) -> _Found:
         share = np.where(positive, ahead[key], behind[key]) - value[sums.slices]
         own = np.where(positive, all_hits[sums.slices], all_rest[sums.slices])
         psi = share / own * sums.per_slice(sums.weights)[sums.slices]
-        # a perfect ranking is known only as well as the smaller class
-        wholes = [
-            (whole, _variance(sums, margin, w, w * 0, None))
-            for w, whole in ((positive + 0.0, all_hits), (~positive + 0.0, all_rest))
-        ]
-        alike = np.minimum(*((whole / margin.weights.sum(axis=1)) ** 2 / squares for whole, squares in wholes))
+        alike = np.minimum(_alike(sums, margin, positive), _alike(sums, margin, ~positive))
     variance = _variance(sums, margin, psi, np.zeros(len(psi)), None)
     fewer = np.minimum(sums.per_slice(sums.n * positive), sums.per_slice(sums.n * ~positive))
     value = np.where((all_hits > 0) & (all_rest > 0), value, np.nan)
     return _Found(value, variance, fewer < MIN_CLASS_ROWS, alike)
+
+
+def _alike(sums: Sums, margin: Margin, chosen: np.ndarray) -> FloatArray:
+    """Return how many rows (clusters) of equal weight the chosen ones are worth: what a perfect ranking rests on."""
+    one = chosen.astype(np.float64)
+    share = sums.per_slice(sums.weights * one) / sums.per_slice(sums.weights)
+    return np.asarray(share**2 / _variance(sums, margin, one, np.zeros(len(one)), None))
 
 
 def row_influences(predictions: Predictions) -> dict[str, tuple[float, FloatArray]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONFIG_KEYS = (
     "requirements", "slices", "intersections", "text", "cluster", "weight", "example_id", "annotators",
-    "scores", "metrics", "confidence", "extra_columns", "latency_requests",
+    "scores", "metrics", "confidence", "discover", "extra_columns", "latency_requests",
 )  # fmt: skip
 # Of MLflow's own evaluators: without nesting, one evaluator_config goes to all evaluators.
 MLFLOW_KEYS = (
@@ -37,8 +37,8 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
     Its ``evaluator_config={"evalplus": {…}}`` takes ``requirements`` (path or mapping) and, over what they
     say, ``slices``, ``intersections``, ``text``, ``cluster``, ``weight``, ``example_id``, ``annotators``,
     ``scores`` (label → column, for data with predictions), ``metrics`` (your own `CustomMetric`), ``confidence``,
-    ``extra_columns`` (a data frame of slice columns that `feature_names` hides) and ``latency_requests`` (200; 0 times
-    nothing).
+    ``discover``, ``extra_columns`` (a data frame of slice columns that `feature_names` hides) and
+    ``latency_requests`` (200; 0 times nothing).
     """
 
     name = "evalplus"
@@ -128,7 +128,7 @@ def _requirements(config: dict[str, Any]) -> Requirements:
             + did_you_mean(unknown[0], CONFIG_KEYS)
         )
     custom = [metric.name for metric in config.get("metrics") or ()]
-    own = {key: config.get(key) for key in ("slices", "intersections", "cluster", "confidence")}
+    own = {key: config.get(key) for key in ("slices", "intersections", "cluster", "confidence", "discover")}
     return asked.changed(asked.load(config.get("requirements"), custom), custom, **own)
 
 

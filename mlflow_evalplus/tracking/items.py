@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from mlflow_evalplus import names
-from mlflow_evalplus.render import classes, confusion, cost_latency, figures, markdown, slices, summary
+from mlflow_evalplus.render import classes, confusion, cost_latency, discovery, figures, markdown, slices, summary
 from mlflow_evalplus.results import Estimate, Evaluation
 
 
@@ -114,10 +114,17 @@ def _slices(evaluation: Evaluation) -> Iterator[Item]:
             yield Metric(key, row.metrics["accuracy"].value)
 
 
+def _discovery(evaluation: Evaluation) -> Iterator[Item]:
+    if evaluation.discovery:
+        yield Page(names.DISCOVERY_PAGE, discovery.page(evaluation.discovery))
+        yield Table(names.DISCOVERY_TABLE, evaluation.discovery.frame())
+        yield Metric("slices/n_discovered", len(evaluation.discovery.rows))
+
+
 # The list that is walked for every evaluation; a new analysis adds its line here. Those of many metrics come last, so
 # that they do not crowd out the others.
 ANALYSES: tuple[Callable[[Evaluation], Iterator[Item]], ...] = (
-    _summary, _confusion, _calibration, _cost_latency, _classes, _slices,
+    _summary, _confusion, _discovery, _calibration, _cost_latency, _classes, _slices,
 )  # fmt: skip
 
 

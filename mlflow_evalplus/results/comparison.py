@@ -1,0 +1,93 @@
+"""Paired differences of two evaluations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A paired difference, A less B, of one metric on the same examples.
+
+    Attributes
+    ----------
+    value, lower, upper : float
+        In the metric's own unit; ``nan`` where it is undefined for A or B.
+    p_value : float
+        Two-sided, of no difference.
+    n : int
+        Examples that both answered.
+
+    Examples
+    --------
+    >>> print(Difference(0.031, 0.004, 0.058, 0.02, 800))
+    +0.031 [+0.004, +0.058]
+    """
+
+    value: float
+    lower: float
+    upper: float
+    p_value: float
+    n: int
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return f"undefined n={self.n}"
+        return f"{self.value:+.3f} [{self.lower:+.3f}, {self.upper:+.3f}]"
+
+
+@dataclass(frozen=True, slots=True)
+class SliceDifference:
+    """One slice's paired differences, A less B, per metric; q is over all slices compared."""
+
+    columns: tuple[str, ...]
+    values: tuple[str, ...]
+    metrics: dict[str, Difference]
+    q_value: float
+
+    @property
+    def name(self) -> str:
+        """``channel=app``."""
+        return " & ".join(f"{c}={v}" for c, v in zip(self.columns, self.values, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two evaluations of the same examples, paired.
+
+    Attributes
+    ----------
+    a, b : str
+        Names; differences are A less B, so B is the baseline.
+    metrics : dict of str to Difference
+        Per metric and per class metric, over all examples.
+    slices : tuple of SliceDifference
+        Per slice, by q-value.
+    fixed, broken : int
+        Examples that A answers rightly and B wrongly, and the reverse.
+    mcnemar_p : float
+        Of accuracy; exact binomial below 25 discordant pairs.
+    """
+
+    a: str
+    b: str
+    n: int
+    metrics: dict[str, Difference]
+    slices: tuple[SliceDifference, ...]
+    fixed: int
+    broken: int
+    mcnemar_p: float
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per metric: difference, bounds, p-value."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [{"metric": k, **asdict(d)} for k, d in self.metrics.items()],
+            columns=["metric", "value", "lower", "upper", "p_value", "n"],
+        )

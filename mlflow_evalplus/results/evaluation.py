@@ -1,0 +1,87 @@
+"""All that is known of one model on one data set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from mlflow_evalplus import names
+from mlflow_evalplus.requirements import Requirements
+from mlflow_evalplus.results.classes import Classes, Confusion
+from mlflow_evalplus.results.estimate import Estimate
+from mlflow_evalplus.results.measures import Calibration, Latency
+from mlflow_evalplus.results.slices import Discovery, Slices
+from mlflow_evalplus.results.verdict import NO_VERDICT, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """All that is known of one model on one data set.
+
+    Attributes
+    ----------
+    n : int
+        Examples.
+    metrics : dict of str to Estimate
+        Keyed by ``names.METRICS``; ``error_cost`` where errors are priced; ``names.SCORE_METRICS`` where every label
+        has a probability; custom metrics by their names.
+    classes, confusion, slices, discovery, calibration, latency, verdict
+        See their own classes; ``discovery`` is None where it was not asked, ``calibration`` without probabilities,
+        ``latency`` where no model was asked.
+    cost_per_1000 : float or None
+        Money for a thousand predictions, from the batch call and the price of the machine.
+    confidence : float
+        Of every interval.
+    data_digest : str
+        Of example ids and labels: equal for two evaluations on the same test set.
+    requirements : Requirements or None
+        What the verdict was measured against.
+    notes : tuple of str
+        What a reader must know, for example rows that the model did not answer.
+    predictions : mlflow_evalplus.core.predictions.Predictions or None
+        The rows; not part of ``evaluation.json``, but of ``predictions.parquet``. None where a lazy frame was
+        counted in its engine.
+    custom_metrics : tuple of mlflow_evalplus.core.custom.CustomMetric
+        Those that the caller defined, so that comparisons can use them; they are not logged.
+    """
+
+    n: int
+    labels: tuple[str, ...]
+    metrics: dict[str, Estimate]
+    classes: Classes
+    confusion: Confusion
+    slices: Slices
+    confidence: float
+    data_digest: str
+    discovery: Discovery | None = None
+    calibration: Calibration | None = None
+    latency: Latency | None = None
+    cost_per_1000: float | None = None
+    verdict: Verdict = NO_VERDICT
+    requirements: Requirements | None = None
+    notes: tuple[str, ...] = ()
+    schema_version: int = names.SCHEMA_VERSION
+    predictions: Any = field(default=None, repr=False, compare=False)
+    custom_metrics: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare all but the rows; an undefined figure equals an undefined one, although nan is not nan."""
+        if not isinstance(other, Evaluation):
+            return NotImplemented
+        compared = [entry.name for entry in fields(self) if entry.compare]
+        return all(repr(getattr(self, name)) == repr(getattr(other, name)) for name in compared)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Evaluation(n={self.n}, accuracy={self.metrics['accuracy']}, verdict={self.verdict.outcome})"
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per overall metric: value, lower, upper, n, small_support."""
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = [{"metric": k, **asdict(e)} for k, e in self.metrics.items()]
+        return pd.DataFrame(rows)
