@@ -243,13 +243,9 @@ def _bins(number: nw.Expr, edges: Sequence[float]) -> nw.Expr:
 
 def _one_row(frame: nw.LazyFrame[Any], asked: Sequence[nw.Expr]) -> dict[str, Any]:
     """Return aggregates of a frame; of Polars one by one, since together they would hold their columns in memory."""
-    if frame.implementation.is_polars():
-        queries = [frame.select(expression).to_native() for expression in asked]
-        parts = nw.get_native_namespace(frame).collect_all(queries, engine="streaming")
-        row = {name: value for part in parts for name, value in part.row(0, named=True).items()}
-    else:
-        row = collect(frame.select(*asked)).to_pylist()[0]
-    # a sum over no rows is null in SQL
+    queries = [[expression] for expression in asked] if frame.implementation.is_polars() else [asked]
+    rows = [collect(frame.select(*query)).to_pylist()[0] for query in queries]
+    row = {name: value for part in rows for name, value in part.items()}
     return {name: value if isinstance(value, float) else int(value or 0) for name, value in row.items()}
 
 
