@@ -140,7 +140,7 @@ def strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.if_else(values, "True", "False")
     if pa.types.is_floating(values.type):
         values = pc.add(pc.if_else(pc.is_nan(values), None, values), pa.scalar(0, values.type))  # -0 is 0
-        whole = pc.all(pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2**53))).as_py()
+        whole = pc.all(pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2.0**53))).as_py()
         values = values.cast(pa.int64()) if whole else values
     return values.cast(pa.string())
 
@@ -173,9 +173,10 @@ def slice_values(values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), None, values)
     if is_number and to_cut(pc.count_distinct(values, mode="all").as_py(), len(values), whole=whole):
-        numbers = values.cast(pa.float64()).to_numpy()
+        numbers = values.cast(pa.float64(), safe=False).to_numpy()
         known = numbers[~np.isnan(numbers)]
-        edges = cut_points(np.quantile(known, QUARTILES), known.min(), known.max()) if len(known) else []
+        with np.errstate(invalid="ignore"):  # between two infinite numbers lies none
+            edges = cut_points(np.quantile(known, QUARTILES), known.min(), known.max()) if len(known) else []
         codes = np.where(np.isnan(numbers), -1, np.searchsorted(edges, numbers)).astype(np.int32)
         meant = pa.array([*bin_names(edges), None])
         values = pa.chunked_array([meant.take(pa.array(np.where(codes < 0, len(edges) + 1, codes)))])

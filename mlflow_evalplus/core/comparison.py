@@ -21,6 +21,7 @@ from mlflow_evalplus.core.intervals import (
     quantile,
     small_sample,
     variance,
+    wilson,
 )
 from mlflow_evalplus.core.metrics import Metric
 from mlflow_evalplus.core.predictions import Predictions
@@ -66,7 +67,7 @@ def compare_evaluations(
     >>> frame = pd.DataFrame({"label": ["a", "b"] * 20, "old": ["a"] * 40, "new": ["a", "b"] * 20})
     >>> new, old = evaluate(frame, prediction="new"), evaluate(frame, prediction="old")
     >>> print(compare_evaluations(new, old).metrics["accuracy"])
-    +0.500 [+0.345, +0.655]
+    +0.500 [+0.328, +0.655]
     """
     if a.predictions is None or b.predictions is None:
         raise ComparisonError("a comparison needs the rows of both evaluations; load them with predictions")
@@ -150,21 +151,65 @@ def _difference(
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     value_a, psi_a = influence(metric, shares.sum(axis=3))
     value_b, psi_b = influence(metric, shares.sum(axis=2))
-    psi = psi_a[:, :, :, None] - psi_b[:, :, None, :]
+    label, answer_a, answer_b = (shares.sum(axis=axes) > 0 for axes in ((2, 3), (1, 3), (1, 2)))
+    # what a first row of a class would change is no matter of gradients
+    occur = label[:, :, None, None] & answer_a[:, None, :, None] & answer_b[:, None, None, :]
+    psi = np.where(occur, psi_a[:, :, :, None] - psi_b[:, :, None, :], 0).reshape(margin.rows.shape)
     value, span = value_a - value_b, metric.high - metric.low
-    var = variance(margin, psi.reshape(margin.rows.shape))
-    behind = metric.denominator(*psi.shape[1:3])
+    var = variance(margin, psi)
+    behind = metric.denominator(*shares.shape[1:3])
     mask = np.maximum(behind[:, :, None], behind[:, None, :]).ravel()
+    differ = var > ROUNDING * span**2
     # however few rows differ, n rows cannot show more than Wilson's upper bound of 0 / n; where none does, n clusters
-    n = np.where(
-        var > ROUNDING * span**2, effective_rows(replace(margin, blocks=None), mask), effective_rows(margin, mask)
-    )
-    half = np.maximum(z * np.sqrt(var), span * z**2 / (n + z**2))
-    # second moment, not variance: McNemar's statistic for accuracy, and finite where all rows differ alike
+    n = np.where(differ, effective_rows(replace(margin, blocks=None), mask), effective_rows(margin, mask))
     with np.errstate(divide="ignore", invalid="ignore"):
+        below, above = _reach(margin, psi, value, mask, n, z)
+        wald = np.where(differ, z * np.sqrt(var), span * z**2 / (n + z**2))
+        # second moment, not variance: McNemar's statistic for accuracy, and finite where all rows differ alike
         moment = np.sqrt(np.maximum(var, ROUNDING * span**2) + value**2 / n)
     p_value = 2 * stats.norm.sf(np.abs(value) / moment)
-    return value, np.clip(value - half, -span, span), np.clip(value + half, -span, span), p_value
+    lower, upper = value - np.maximum(wald, below), value + np.maximum(wald, above)
+    return value, np.clip(lower, -span, span), np.clip(upper, -span, span), p_value
+
+
+def _reach(
+    margin: Margin, psi: FloatArray, value: FloatArray, mask: FloatArray, n: FloatArray, z: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return how far below and above a difference reaches an interval of gains less losses.
+
+    Both are means of a row's share of the largest change that a row can make with labels and answers that occur, so
+    each has Wilson's bounds; their distances are squared and added. Where the few changes are nearly all of one kind,
+    the bounds of the other kind still allow for more, which the variance of the difference does not.
+
+    Parameters
+    ----------
+    margin : Margin
+    psi : float array, [slices, cells]
+    mask : float array, [cells]
+        The cells whose `n` rows stand behind the metric.
+    value, n, z : float array, [slices]
+
+    Notes
+    -----
+    Newcombe, *Statistics in Medicine* 17 (1998), 2635-2650, method 10; for any two means: Zou and Donner, *Statistics
+    in Medicine* 27 (2008), 1693-1702.
+    """
+    part = (margin.shares * mask).sum(axis=1, keepdims=True)
+    change = mask * (part * psi + value[:, None])  # its mean over the rows behind the metric is the difference
+    sides = []
+    for amount in (np.maximum(change, 0), np.maximum(-change, 0)):
+        top = np.maximum(amount.max(axis=1), ROUNDING)
+        share = (margin.shares * amount / part).sum(axis=1) / top
+        spread = variance(margin, mask * (amount / top[:, None] - share[:, None]) / part)
+        n_eff = np.where(spread > ROUNDING, np.minimum(share * (1 - share) / spread, 3 * n), n)
+        lower, upper = wilson(share, n_eff, z)
+        sides.append((top * (share - lower), top * (upper - share), top**2 * np.where(spread > ROUNDING, spread, 0)))
+    (less_gain, more_gain, of_gain), (less_loss, more_loss, of_loss) = sides
+    both, product = of_gain + of_loss - variance(margin, psi), of_gain * of_loss
+    correlation = np.where(product > 0, both / (2 * np.sqrt(product)), 0).clip(-1, 1)
+    below = less_gain**2 + more_loss**2 - 2 * correlation * less_gain * more_loss
+    above = more_gain**2 + less_loss**2 - 2 * correlation * more_gain * less_loss
+    return np.sqrt(below), np.sqrt(above)
 
 
 def _score_differences(a: Predictions, b: Predictions, margin: Margin, confidence: float) -> dict[str, Difference]:

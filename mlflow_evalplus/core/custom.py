@@ -33,6 +33,9 @@ class CustomMetric:
         Least and greatest possible value; an interval stays inside.
     lower_is_better : bool
         For ``not_worse_than`` gates.
+    smooth : bool
+        Whether it is a mean over classes: then a small class that happens to be without errors is not taken as known
+        exactly, as in macro F1.
     gradient : callable, optional
         ``gradient(shares, labels)`` → ∂value/∂shares, of the shares' shape. Without it the influence of each cell is
         found by finite differences, two calls for every cell: give it where there are many labels.
@@ -56,6 +59,7 @@ class CustomMetric:
     low: float = 0.0
     high: float = 1.0
     lower_is_better: bool = False
+    smooth: bool = False
     gradient: Function | None = None
 
     def bound(self, labels: tuple[str, ...]) -> Metric:
@@ -67,7 +71,10 @@ class CustomMetric:
                 return value(p), influences(value, p)
             return value(p), self._called(self.gradient, "the gradient of custom metric", p, labels, p.shape)
 
-        return Metric(self.name, formula, self.low, self.high, needs=None, lower_is_better=self.lower_is_better)
+        return Metric(
+            self.name, formula, self.low, self.high, needs=None, smooth=self.smooth,
+            lower_is_better=self.lower_is_better,
+        )  # fmt: skip
 
     def _values(self, p: FloatArray, labels: tuple[str, ...]) -> FloatArray:
         values = self._called(self.function, "custom metric", p, labels, p.shape[:-2])

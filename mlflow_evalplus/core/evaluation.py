@@ -15,6 +15,7 @@ from mlflow_evalplus.core.columns import column_names, native
 from mlflow_evalplus.core.counts import Counts, count, crossings
 from mlflow_evalplus.core.custom import CustomMetric
 from mlflow_evalplus.core.decision import decide
+from mlflow_evalplus.core.discovery import discover as search
 from mlflow_evalplus.core.intervals import estimate_all
 from mlflow_evalplus.core.metrics import OVERALL, error_cost, of_classes
 from mlflow_evalplus.core.predictions import Predictions, check_scores, contract_columns, read
@@ -25,6 +26,10 @@ from mlflow_evalplus.core.text import derived_slices
 from mlflow_evalplus.errors import ComparisonError, DataError
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.results import Evaluation, Latency
+
+NOT_SEARCHED = (
+    "Weak slices that nobody declared were not searched: the rows stayed in their engine. Collect the frame for that."
+)
 
 
 def evaluate(
@@ -40,6 +45,7 @@ def evaluate(
     weight: str | None = None,
     example_id: str | None = None,
     annotators: Sequence[str] = (),
+    discover: int | None = None,
     metrics: Sequence[CustomMetric] = (),
     requirements: str | Path | Mapping[str, Any] | Requirements | None = None,
     confidence: float | None = None,
@@ -64,6 +70,9 @@ def evaluate(
     text, cluster, weight, example_id, annotators : optional
         Further columns. Rows of one `cluster` (a customer) are not taken as independent. Rows of two runs are
         paired by `example_id`, else by `text` (a column ``text`` is taken without asking), else by their order.
+    discover : int, optional
+        Search for weak slices that nobody declared, conjunctions of up to so many columns, slices that the texts yield
+        and words; 0 by default. Found in one half of the rows and confirmed in the other.
     metrics : sequence of CustomMetric, optional
         Of your own: functions of the count cells.
     requirements : path, mapping or Requirements, optional
@@ -95,8 +104,9 @@ def evaluate(
     custom.check(metrics)
     known = [metric.name for metric in metrics]
     wanted = asked.changed(
-        asked.load(requirements, known), known, intersections=intersections, confidence=confidence, cluster=cluster
-    )
+        asked.load(requirements, known), known, intersections=intersections, confidence=confidence,
+        cluster=cluster, discover=discover,
+    )  # fmt: skip
     rows = native(frame)
     if text is None and isinstance(rows, nw.DataFrame) and wanted.task.text_column in column_names(frame):
         text = wanted.task.text_column
@@ -120,7 +130,8 @@ def _evaluate_lazy(
     source = engines.survey(frame, contract_columns(**columns))
     margins = crossings(columns["slices"], wanted.intersections)
     counts = engines.count_source(source, wanted.task.labels, margins)
-    return _evaluated(counts, of_source(source, counts.labels), wanted, own, data_digest=counts.digest())
+    notes = (NOT_SEARCHED,) if wanted.discover else ()
+    return _evaluated(counts, of_source(source, counts.labels), wanted, own, notes=notes, data_digest=counts.digest())
 
 
 def evaluate_again(evaluation: Evaluation, requirements: Requirements | None = None) -> Evaluation:
@@ -154,9 +165,11 @@ def evaluate_predictions(
 ) -> Evaluation:
     """Evaluate validated rows; `latency` comes from whoever asked the model, `slices` are all columns by default."""
     counts = count(predictions, slices, intersections=requirements.intersections)
+    depth = requirements.discover
     return _evaluated(
         counts, of_predictions(predictions), requirements, metrics, latency=latency, notes=notes,
         data_digest=predictions.digest() or counts.digest(), predictions=predictions,
+        discovery=search(predictions, depth=depth, confidence=requirements.confidence) if depth else None,
     )  # fmt: skip
 
 

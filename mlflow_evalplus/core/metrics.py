@@ -203,7 +203,7 @@ OVERALL: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("accuracy", accuracy),
-        Metric("f1_macro", F1.mean, needs=None),
+        Metric("f1_macro", F1.mean, needs=None, smooth=True),
         Metric("balanced_accuracy", RECALL.mean, needs=None, smooth=True),
         Metric("f1_weighted", f1_weighted, needs=None),
         Metric("precision_macro", PRECISION.mean, needs=None, smooth=True),
