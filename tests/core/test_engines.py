@@ -92,7 +92,7 @@ def evaluated(frame: Any, options: dict[str, Any]) -> Evaluation:
     return ep.evaluate(frame, prediction="said so", **options)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=25)
 @given(questions())
 def test_every_engine_gives_the_identical_result(question: tuple[pa.Table, dict[str, Any]]) -> None:
     table, options = question
@@ -254,7 +254,7 @@ def scored(draw: st.DrawFn) -> tuple[pa.Table, dict[str, Any]]:
     return pa.table(rows), {**options, **dict(chosen)}
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=7)
 @given(scored(), st.sampled_from([scores.EXACT_ROWS, 0]))
 def test_scores_are_worth_the_same_in_every_engine(question: tuple[pa.Table, dict[str, Any]], exact_rows: int) -> None:
     table, options = question

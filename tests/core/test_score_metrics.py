@@ -93,7 +93,7 @@ def brute(frame: pd.DataFrame, labels: list[str], w: np.ndarray) -> dict[str, fl
     return found
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 @given(scored(), st.booleans())
 def test_every_metric_equals_scikit_learn_or_a_loop(both: tuple[pd.DataFrame, list[str]], weighted: bool) -> None:
     frame, labels = both
@@ -165,7 +165,7 @@ def errors(frame: pd.DataFrame, psi: np.ndarray, w: np.ndarray, cluster: str | N
 
 
 @pytest.mark.parametrize("cluster", [None, "customer"], ids=["independent", "clustered"])
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(scored(), st.booleans())
 def test_intervals_follow_from_the_influence_of_every_row(
     cluster: str | None, both: tuple[pd.DataFrame, list[str]], weighted: bool
@@ -263,7 +263,7 @@ sure = st.floats(0, 1e-5)
 probabilities = st.one_of(st.floats(0, 1), sure, sure.map(lambda x: 1 - x), st.integers(1, 60).map(lambda k: 2.0**-k))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(probabilities, min_size=1, max_size=40))
 def test_bins_are_in_the_order_of_the_scores(values: list[float]) -> None:
     values = sorted(values)
@@ -280,7 +280,7 @@ def test_there_are_about_8_000_bins() -> None:
     assert 7_500 < len(set(binned([*near, *(1 - near)]))) < 8_500
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=15)
 @given(scored(), st.sampled_from([None, "w"]), st.sampled_from([None, "customer"]))
 def test_intervals_hold_the_value_stay_in_range_and_widen_with_confidence(
     both: tuple[pd.DataFrame, list[str]], weight: str | None, cluster: str | None
@@ -322,7 +322,7 @@ def test_a_perfect_ranking_is_known_as_well_as_its_smaller_class(hits: int, clus
         assert found.lower == pytest.approx(proportion_confint(hits, hits, method="wilson")[0])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=12)
 @given(scored(), st.sampled_from([None, "w"]), st.sampled_from([None, "customer"]))
 def test_a_slices_metrics_are_those_of_its_rows_alone(
     both: tuple[pd.DataFrame, list[str]], weight: str | None, cluster: str | None
