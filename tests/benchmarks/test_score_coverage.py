@@ -25,7 +25,7 @@ TRUE_ROWS = 2_000_000
 METRICS = ("log_loss", "brier", "top_2_accuracy", "ece", "roc_auc[a]", "roc_auc[c]")
 SIGNAL, SURENESS = 1.8, 1.5  # of the logit of the label; by which all logits are too large
 MIN_OF_CLASS = 5
-LOW = 0.92
+LOW = 0.91
 
 
 def draw(kind: str, name: str, sims: int, n: int, rng: np.random.Generator) -> Predictions:
@@ -59,7 +59,7 @@ def test_intervals_of_the_metrics_of_probabilities(name: str, monkeypatch: pytes
     print(table(["rows", "n", *METRICS], [[kind, n, *shares.values()] for (kind, n), shares in found.items()]))
     for (kind, n), shares in found.items():
         for metric, share in shares.items():
-            assert share > LOW or metric == "ece" or n < 100, (kind, n, metric, share)
+            assert share > LOW or (metric == "ece" and n < 300), (kind, n, metric, share)
 
 
 def covered(rows: Predictions, truth: dict[str, float] | None) -> dict[str, float]:

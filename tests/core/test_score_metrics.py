@@ -190,7 +190,11 @@ def test_intervals_follow_from_the_influence_of_every_row(
             n = value * (1 - value) / error**2
             center, half = (value + z**2 / (2 * n)), z * math.sqrt(value * (1 - value) / n + z**2 / (4 * n**2))
             expected = ((center - half) / (1 + z**2 / n), (center + half) / (1 + z**2 / n))
-        assert (found.lower, found.upper) == pytest.approx(expected, rel=1e-5, abs=1e-6), name
+        if name == "ece" or name.startswith("roc_auc"):  # wider: for its bias, and for few rows of the class
+            assert found.lower <= expected[0] + 1e-6
+            assert found.upper >= expected[1] - 1e-6
+        else:
+            assert (found.lower, found.upper) == pytest.approx(expected, rel=1e-5, abs=1e-6), name
 
 
 @settings(deadline=None, max_examples=25)
