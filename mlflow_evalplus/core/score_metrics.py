@@ -173,7 +173,7 @@ def calibration(rows: ScoredRows, margin: Margin, confidence: float = 0.95) -> C
                 i / BINS, (i + 1) / BINS, int(n[i]), float(sure[i]),
                 Estimate(float(right[i]), float(lower[i]), float(upper[i]), int(n[i]), bool(n[i] < MIN_ROWS)),
             )
-            for i in np.flatnonzero(n)
+            for i in np.flatnonzero(n).tolist()
         )
     )  # fmt: skip
 

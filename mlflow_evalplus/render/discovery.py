@@ -1,4 +1,4 @@
-"""Weak slices that nobody declared, as a Markdown table."""
+"""Weak slices that a search found, as a Markdown table."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def page(discovery: Discovery) -> str:
         "and confirmed in the other, and the other way round."
     )
     if not discovery.rows:
-        return f"### Weak slices that nobody declared\n\nNone. {how}"
+        return f"### Weak slices found by search\n\nNone. {how}"
     shown = [
         (f"{row.name} ({row.n:,})", f"{interval(row.accuracy)}, {100 * row.gap:+.1f} points")
         for row in discovery.rows[:MAX_ROWS]
     ]
     left = len(discovery.rows) - MAX_ROWS
     parts = [
-        "### Weak slices that nobody declared",
+        "### Weak slices found by search",
         f"**{len(discovery.rows)} found.** {how} Accuracy and gap are those of the rows that confirmed.",
         markdown.table(["slice (n)", "accuracy, against the rest"], shown),
         f"… {left} more in `evalplus/discovery.json`." if left > 0 else "",

@@ -45,8 +45,10 @@ def next_actions(evaluation: Evaluation) -> list[str]:
     if weak:
         row = weak[0]
         actions.append(f"look at the slice {row.name}: {gap(row)} points against the rest on {row.n} examples")
-    if evaluation.discovery and evaluation.discovery.rows:
-        hidden = evaluation.discovery.rows[0]
+    declared = {row.name for row in evaluation.slices.rows}
+    found = evaluation.discovery.rows if evaluation.discovery else ()
+    hidden = next((row for row in found if row.name not in declared), None)
+    if hidden:
         where = f"{hidden.name}, which nobody declared"
         actions.append(f"look at {where}: {100 * hidden.gap:+.1f} points against the rest on {hidden.n} examples")
     errors = sum(n for _, _, n in largest_errors(evaluation.confusion, limit=None))

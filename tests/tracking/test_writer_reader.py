@@ -322,3 +322,36 @@ def test_what_is_loaded_equals_what_was_logged_also_where_it_is_undefined(store:
     loaded = ep.load(logged(evaluation).info.run_id)
     assert loaded == evaluation
     assert replace(loaded, n=loaded.n + 1) != evaluation
+
+
+def test_what_a_search_finds_and_the_bins_of_confidence_are_logged_and_loaded(store: str) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"label": rng.choice(["yes", "no"], 2000), "shop": rng.choice(list("abcd"), 2000)})
+    wrong = rng.random(2000) < np.where(frame["shop"] == "b", 0.4, 0.05)
+    frame["prediction"] = np.where(wrong, np.where(frame["label"] == "yes", "no", "yes"), frame["label"])
+    frame["yes"] = np.where(frame["prediction"] == "yes", 0.9, 0.1)
+    scores = {"yes": "yes", "no": "no"}
+    evaluation = ep.evaluate(frame.assign(no=1 - frame["yes"]), slices=["shop"], scores=scores, discover=2)
+    assert evaluation.discovery
+    assert [row.name for row in evaluation.discovery.rows] == ["shop=b"]
+    run = logged(evaluation)
+    loaded = ep.load(run.info.run_id)
+    assert loaded == evaluation
+    assert (loaded.discovery, loaded.calibration) == (evaluation.discovery, evaluation.calibration)
+    found = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id, "evalplus")}
+    assert {names.DISCOVERY_TABLE, names.CALIBRATION_TABLE} <= found
+    page = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{names.DISCOVERY_PAGE}")
+    assert "shop=b" in page
+    assert "shop=b, which nobody declared" not in run.data.tags["mlflow.note.content"]  # it is a declared slice
+    assert run.data.metrics["slices/n_discovered"] == 1
+    assert run.data.metrics["quality/log_loss"] == pytest.approx(evaluation.metrics["log_loss"].value)
+
+
+def test_the_test_set_is_listed_as_an_input_with_our_digest(store: str, frame: pd.DataFrame) -> None:
+    evaluation = ep.evaluate(frame, slices=["channel"])
+    (data,) = logged(evaluation).inputs.dataset_inputs
+    assert data.dataset.digest == evaluation.data_digest
+    assert json.loads(data.dataset.profile) == {"num_rows": len(frame)}
+    columns = [column["name"] for column in json.loads(data.dataset.schema)["mlflow_colspec"]]
+    assert columns == ["label", "prediction", "channel"]
+    assert mlflow.data.get_source(data) is not None
