@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,8 @@ from mlflow_evalplus.core.columns import FloatArray, IntArray, column_names, con
 from mlflow_evalplus.core.text import derived_slices, text_slice
 from mlflow_evalplus.errors import DataError, did_you_mean, shorten
 
+PARALLEL_ROWS = 100_000
+MAX_WORKERS = 4
 DIGEST_ROWS = 100_000  # at a time, so that joined texts stay far below 2 GB
 
 
@@ -85,7 +89,8 @@ class Predictions:
             return self
         contents, which = self._contents()
         keys = pa.array([hashlib.blake2b(content.encode(), digest_size=8).hexdigest() for content in contents])
-        order = np.argsort(which, kind="stable")
+        narrow = np.uint16 if len(contents) < 2**16 else np.int64  # sorted by radix, ten times as fast
+        order = np.argsort(which.astype(narrow), kind="stable")
         first = np.searchsorted(which[order], np.arange(len(contents)))
         numbers = np.empty(len(self), dtype=np.int64)
         numbers[order] = np.arange(len(self)) - first[which[order]] + 1
@@ -188,12 +193,20 @@ def read(
     table = select(frame, list(wanted.values()))
     if not table.num_rows:
         raise DataError("the data has no rows; nothing can be evaluated")
-    columns = {name: convert(name, table[source], source) for name, source in wanted.items()}
+    columns = _converted(table, wanted)
     columns |= {f"slice.{name}": text_slice(columns["text"], name) for name in derived}
     names_of_labels = known_labels(columns["label"], columns["prediction"], tuple(labels), label)
     _check_ids(columns, example_id)
     check_scores(scores or {}, labels)
     return Predictions(table_of(columns), names_of_labels)
+
+
+def _converted(table: pa.Table, wanted: Mapping[str, str]) -> dict[str, Any]:
+    """Return the columns of the contract; those of many rows are converted side by side, Arrow lets go of the GIL."""
+    workers = min(os.cpu_count() or 1, MAX_WORKERS) if table.num_rows >= PARALLEL_ROWS else 1
+    with ThreadPoolExecutor(workers) as pool:
+        found = pool.map(lambda item: convert(item[0], table[item[1]], item[1]), wanted.items())
+        return dict(zip(wanted, found, strict=True))
 
 
 def contract_columns(

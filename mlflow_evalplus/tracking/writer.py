@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
+import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities import Dataset as LoggedDataset
@@ -109,7 +110,11 @@ def _write_files(evaluation: Evaluation, files: Sequence[Table | Figure | Page],
             path.write_text(item.text, encoding="utf-8")
     (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
     if evaluation.predictions is not None:
-        pq.write_table(evaluation.predictions.with_ids().table, folder / names.PREDICTIONS, compression="zstd")
+        table = evaluation.predictions.with_ids().table
+        repeating = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+        pq.write_table(
+            table, folder / names.PREDICTIONS, compression="zstd", use_dictionary=repeating, write_statistics=False
+        )
 
 
 def _data(evaluation: Evaluation) -> DatasetInput:
