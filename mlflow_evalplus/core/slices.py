@@ -126,7 +126,7 @@ def gap_tests(counts: Counts, margin: Margin) -> tuple[FloatArray, FloatArray]:
             spread = pooled * (1 - pooled) * (squares / weights**2 + (all_squares - squares) / rest**2)
             p_values = 2 * stats.norm.sf(np.abs(gaps) / np.sqrt(spread))
         else:
-            spread, clusters = _clustered_spread(counts.overall, margin, right - pooled, weights, rest)
+            spread, clusters = clustered_spread(counts.overall, margin, right - pooled, weights, rest)
             p_values = 2 * stats.t.sf(np.abs(gaps) / np.sqrt(spread), np.maximum(clusters - 1, 1))
     p_values = np.where(np.isnan(gaps), np.nan, np.where(np.abs(gaps) < ROUNDING, 1.0, p_values))
     if margin.blocks is None and np.array_equal(margin.rows, margin.weights):
@@ -134,7 +134,7 @@ def gap_tests(counts: Counts, margin: Margin) -> tuple[FloatArray, FloatArray]:
     return gaps, p_values
 
 
-def _clustered_spread(
+def clustered_spread(
     overall: Margin, margin: Margin, psi: FloatArray, weights: FloatArray, rest: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the variance of each slice's gap where a cluster may lie in both the slice and the rest.
