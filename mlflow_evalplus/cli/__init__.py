@@ -14,6 +14,7 @@ COMMANDS = {
     "doctor": "Check that MLflow sees the plugin and its store answers.",
     "evaluate": "Evaluate a registered model or a file of predictions.",
     "init": "Draft a requirements.yaml from a data file.",
+    "labels": "Measure how far annotators agree, and the accuracy ceiling.",
     "promote": "Register the winner with its evidence.",
 }
 

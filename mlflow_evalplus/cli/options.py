@@ -31,6 +31,11 @@ requirements_option = click.option(
 )
 
 
+def columns(text: str | None) -> list[str]:
+    """Return the names in a comma-separated list."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
 def console() -> Console:
     """Return a terminal that wraps nothing when its output is piped."""
     from rich.console import Console
