@@ -68,15 +68,10 @@ def ask(
         The model lacks a column or fails, returns another number of answers than rows, or nothing that can be
         read as answers.
     """
-    features = _inputs_only(model, features, hidden)
-    call, classes = _caller(model)
+    features = inputs_only(model, features, hidden)
+    call, classes = caller(model)
     start = time.perf_counter()
-    try:
-        raw = call(features)
-    except Exception as error:  # a model may fail in any way
-        first = next(iter(str(error).splitlines()), "")
-        columns = shorten(features.columns)
-        raise DataError(f"the model failed on the columns {columns}: {type(error).__name__}: {first}") from error
+    raw = call_model(call, features)
     seconds = time.perf_counter() - start
     predictions, scores = read_output(raw, classes or labels, output)
     if len(predictions) != len(features):
@@ -89,7 +84,30 @@ def ask(
     return Answers(predictions, scores, Latency(single, len(features), seconds, machine()))
 
 
-def _inputs_only(model: PyFuncModel, features: pd.DataFrame, hidden: Sequence[str | None]) -> pd.DataFrame:
+def call_model(call: Callable[[pd.DataFrame], Any], features: pd.DataFrame) -> Any:
+    """Return what a model says.
+
+    Raises
+    ------
+    DataError
+        It fails, in whatever way.
+    """
+    try:
+        return call(features)
+    except Exception as error:  # a model may fail in any way
+        first = next(iter(str(error).splitlines()), "")
+        columns = shorten(features.columns)
+        raise DataError(f"the model failed on the columns {columns}: {type(error).__name__}: {first}") from error
+
+
+def inputs_only(model: PyFuncModel, features: pd.DataFrame, hidden: Sequence[str | None]) -> pd.DataFrame:
+    """Return the columns of the model's signature; without one all but the hidden ones.
+
+    Raises
+    ------
+    ColumnNotFound
+        A required one is not there.
+    """
     metadata = _metadata(model)
     schema = metadata.get_input_schema() if metadata else None
     if schema and schema.has_input_names():
@@ -102,12 +120,20 @@ def _metadata(model: PyFuncModel) -> Any:
     return getattr(model, "metadata", None)  # MLflow wraps a plain function into what has none
 
 
-def _caller(model: PyFuncModel) -> tuple[Callable[[pd.DataFrame], Any], Sequence[Any]]:
-    """Return what to call, and the classes it gives probabilities for: predict_proba of a classifier."""
+def _flavor(model: PyFuncModel) -> Mapping[str, Any]:
     metadata = _metadata(model)
-    flavor = (metadata.flavors if metadata else {}).get("python_function", {})
-    asked = flavor.get("predict_fn", "predict")
-    if flavor.get("loader_module") == "mlflow.sklearn" and asked in ("predict", "predict_proba"):
+    return (metadata.flavors if metadata else {}).get("python_function", {})  # type: ignore[no-any-return]
+
+
+def loader(model: PyFuncModel) -> str:
+    """Return the module that loads the model, such as ``mlflow.sklearn``; empty for a plain function."""
+    return str(_flavor(model).get("loader_module", ""))
+
+
+def caller(model: PyFuncModel) -> tuple[Callable[[pd.DataFrame], Any], Sequence[Any]]:
+    """Return what to call, and the classes it gives probabilities for: predict_proba of a classifier."""
+    asked = _flavor(model).get("predict_fn", "predict")
+    if loader(model) == "mlflow.sklearn" and asked in ("predict", "predict_proba"):
         estimator = model.get_raw_model()
         can = hasattr(estimator, "predict_proba") and hasattr(estimator, "classes_")
         if can and (asked == "predict_proba" or _final(estimator) not in OWN_PREDICT):

@@ -1,0 +1,270 @@
+"""The words that push a model towards its errors, beside what they do in rows that it answers rightly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from mlflow_evalplus.core.columns import FloatArray, IntArray
+from mlflow_evalplus.core.linear_text import LinearText
+from mlflow_evalplus.core.occlusion import Occlusion, Predict, occlude
+from mlflow_evalplus.core.predictions import Predictions
+from mlflow_evalplus.errors import DataError
+from mlflow_evalplus.results.word_attribution import WordAttribution, WordContribution
+
+EXACT, OCCLUSION = "exact", "occlusion"
+MAX_PAIRS = 20
+MAX_WORDS = 10  # of a class pair
+MAX_EXAMPLES = 5
+MAX_ROWS = 100_000  # whose features are held in memory; of more, evenly spread ones are explained
+ENOUGH_ERRORS = 5  # of a class pair: with so many a word must stand in two
+SPREAD = (math.sqrt(5) - 1) / 2  # its multiples, less their whole part, are spread evenly: Weyl's sequence
+
+
+def attribute_words(
+    predictions: Predictions,
+    model: LinearText | Predict,
+    *,
+    inputs: Any = None,
+    max_predictions: int = 20_000,
+    max_seconds: float = 60.0,
+    batch_size: int = 512,
+) -> WordAttribution | None:
+    """Return the words that push the model from the label to its wrong prediction, for each class pair.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        What the model said.
+    model : LinearText or callable
+        A linear model, as `linear_text` reads it: contributions are exact, against the mean of all rows, and cost
+        little more than to make the features. Or any model as ``predict(texts, rows)``, which returns the scores of
+        `predictions.labels`, shape (n_texts, n_labels), one-hot where it has none; `rows` says which row of the data
+        each text comes from. Then words are left out one at a time.
+    inputs : sequence of str, data frame or sparse matrix, optional
+        What a linear model is given, a row each, if it is not the text; a sparse matrix holds the features themselves.
+    max_predictions : int
+        At most so many texts are asked for where words are left out: of the errors, the pairs taking turns, those of
+        the highest score first, and of as many right rows of the same labels.
+    max_seconds, batch_size
+        As for `occlude`.
+
+    Returns
+    -------
+    WordAttribution or None
+        None without texts, without errors between labels that the model knows, and where no word pushes.
+
+    Raises
+    ------
+    DataError
+        Inputs and predictions are not of the same number of rows, or the model's scores cannot be read.
+
+    Notes
+    -----
+    A push is a difference of log-odds (of decision values for models without probabilities) between prediction and
+    label. Exact contributions are SHAP values under independent features, see `row_contributions`. Leaving words out:
+    Li, Monroe and Jurafsky 2016, arXiv:1612.08220. Rows count once each, whatever their weight.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.feature_extraction.text import CountVectorizer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from mlflow_evalplus.core.linear_text import linear_text
+    >>> from mlflow_evalplus.core.predictions import read
+    >>> pipeline = make_pipeline(CountVectorizer(), LogisticRegression())
+    >>> pipeline = pipeline.fit(["great", "thanks a lot", "broken", "late again"], ["pos", "pos", "neg", "neg"])
+    >>> frame = pd.DataFrame({"text": ["great, broken twice", "great, thanks", "late"], "label": ["neg", "pos", "neg"]})
+    >>> frame["prediction"] = ["pos", "pos", "neg"]
+    >>> words = attribute_words(read(frame, text="text"), linear_text(pipeline))
+    >>> [(row.label, row.prediction, row.word, round(row.contribution, 2)) for row in words.rows]
+    [('neg', 'pos', 'great', 0.13)]
+    """
+    has_text = "text" in predictions.table.column_names
+    if not has_text and not (isinstance(model, LinearText) and inputs is not None):
+        return None
+    known = model.labels if isinstance(model, LinearText) else predictions.labels
+    run = _run(predictions, known)
+    if not run.pairs:
+        return None
+    if isinstance(model, LinearText):
+        found = _exact(run, model, predictions.table["text"].to_pylist() if inputs is None else inputs)
+    else:
+        left_out = occlude(
+            predictions.table["text"].to_pylist(), _order(run), model, len(predictions.labels),
+            max_predictions=max_predictions, max_seconds=max_seconds, batch_size=batch_size,
+        )  # fmt: skip
+        found = _by_occlusion(run, left_out)
+    return found if found.rows else None
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Labels and predictions as codes, and the class pairs whose errors are explained, those with most first."""
+
+    predictions: Predictions
+    label: IntArray
+    given: IntArray
+    pairs: list[tuple[int, int]]
+
+    @property
+    def n_errors(self) -> int:
+        return int((self.label != self.given).sum())
+
+    def errors(self, pair: tuple[int, int]) -> IntArray:
+        return np.flatnonzero((self.label == pair[0]) & (self.given == pair[1]))
+
+    def right(self, label: int) -> IntArray:
+        return self.errors((label, label))
+
+
+def _run(predictions: Predictions, known: Sequence[str]) -> _Run:
+    label, given = predictions.label_codes("label"), predictions.label_codes("prediction")
+    size = len(predictions.labels) + 1
+    errors = np.bincount(label * size + given, minlength=size**2).reshape(size, size)
+    np.fill_diagonal(errors, 0)
+    unknown = [code for code in range(size) if code == size - 1 or predictions.labels[code] not in known]
+    errors[unknown], errors[:, unknown] = 0, 0
+    order = np.argsort(-errors, axis=None, kind="stable")[:MAX_PAIRS]
+    pairs = [divmod(int(place), size) for place in order if errors.flat[place]]
+    return _Run(predictions, label, given, pairs)
+
+
+@dataclass(frozen=True)
+class _Pushes:
+    """What the words of the explained errors of one class pair push from label to prediction.
+
+    `rows`, `words` and `values` have an entry for each error and different word in it; `means` and `means_right` are
+    for each word the mean contribution over all `n_errors` of them and over the right rows of the label.
+    """
+
+    pair: tuple[int, int]
+    n_errors: int
+    rows: IntArray
+    words: IntArray
+    values: FloatArray
+    means: FloatArray
+    means_right: FloatArray
+
+
+def _exact(run: _Run, model: LinearText, inputs: Any) -> WordAttribution:
+    n = inputs.shape[0] if hasattr(inputs, "shape") else len(inputs)
+    if n != len(run.label):
+        raise DataError(f"the model was given {n} inputs for {len(run.label)} predictions; give one for each")
+    rows = np.linspace(0, n - 1, min(n, MAX_ROWS)).round().astype(np.int64)
+    features = model.transform(_taken(inputs, rows))
+    part = _Run(run.predictions, run.label[rows], run.given[rows], run.pairs)
+    average = np.asarray(features.mean(axis=0)).ravel()
+    right = {label: _mean(features, part.right(label)) - average for label in {label for label, _ in run.pairs}}
+    place = {name: index for index, name in enumerate(model.labels)}
+    pushes = []
+    for pair in run.pairs:
+        own, other = (place[run.predictions.labels[code]] for code in pair)
+        slopes = model.coefficients[other] - model.coefficients[own]
+        errors = part.errors(pair)
+        held = features[errors]
+        pushes.append(_Pushes(
+            pair, len(errors), rows[np.repeat(errors, np.diff(held.indptr))], held.indices,
+            slopes[held.indices] * held.data, slopes * (_mean(features, errors) - average), slopes * right[pair[0]],
+        ))  # fmt: skip
+    n_explained = sum(of_pair.n_errors for of_pair in pushes)
+    return WordAttribution(EXACT, n_explained, run.n_errors, 0, _rows(run, pushes, model.word, model.is_fragment))
+
+
+def _mean(features: sparse.csr_matrix, rows: IntArray) -> FloatArray:
+    """Return the mean of these rows, nan without any; no row is copied."""
+    shares = np.bincount(rows, minlength=features.shape[0]) / (len(rows) or math.nan)
+    return np.asarray(features.T @ shares)
+
+
+def _taken(inputs: Any, rows: IntArray) -> Any:
+    if len(rows) == (inputs.shape[0] if hasattr(inputs, "shape") else len(inputs)):
+        return [text or "" for text in inputs] if isinstance(inputs, list) else inputs
+    if hasattr(inputs, "iloc"):
+        return inputs.iloc[rows]
+    return inputs[rows] if hasattr(inputs, "shape") else [inputs[row] or "" for row in rows]
+
+
+def _by_occlusion(run: _Run, found: Occlusion) -> WordAttribution:
+    explained = np.isin(np.arange(len(run.label)), found.explained)
+    pushes = []
+    for pair in run.pairs:
+        values = found.drops[:, pair[1]] - found.drops[:, pair[0]]
+        of_label = explained & (run.label == pair[0])
+        wrong, right = of_label & (run.given == pair[1]), of_label & (run.given == pair[0])
+        means, means_right = (
+            np.bincount(found.words[side], values[side], len(found.vocabulary)) / (n or math.nan)
+            for side, n in ((rows[found.rows], int(rows.sum())) for rows in (wrong, right))
+        )
+        held = wrong[found.rows]
+        entries = found.rows[held], found.words[held], values[held]
+        pushes.append(_Pushes(pair, int(wrong.sum()), *entries, means, means_right))
+    n_explained = sum(of_pair.n_errors for of_pair in pushes)
+    rows = _rows(run, pushes, found.vocabulary.__getitem__, lambda _: False)
+    return WordAttribution(OCCLUSION, n_explained, run.n_errors, found.n_predictions, rows)
+
+
+def _order(run: _Run) -> Iterator[int]:
+    """Yield the rows to explain: the pairs take turns, and with each error comes a right row of its label."""
+    labels = run.predictions.labels
+    errors = []
+    for pair in run.pairs:
+        rows, scores = run.errors(pair), run.predictions.floats(f"score.{labels[pair[1]]}")
+        errors.append(rows if scores is None else rows[np.argsort(-scores[rows], kind="stable")])
+    right = {}
+    for label in {label for label, _ in run.pairs}:
+        rows = run.right(label)
+        right[label] = iter(rows[np.argsort(np.arange(len(rows)) * SPREAD % 1)].tolist())
+    for turn in zip_longest(*(rows.tolist() for rows in errors)):
+        for row, (label, _) in zip(turn, run.pairs, strict=True):
+            if row is not None:
+                yield row
+                yield from (beside for beside in [next(right[label], None)] if beside is not None)
+
+
+def _rows(
+    run: _Run, pushes: Sequence[_Pushes], name: Callable[[int], str], is_fragment: Callable[[int], bool]
+) -> tuple[WordContribution, ...]:
+    ids = run.predictions.with_ids().table["example_id"]
+    labels = run.predictions.labels
+    found = []
+    for of_pair in sorted(pushes, key=lambda of_pair: -of_pair.n_errors):
+        n_rows = np.bincount(of_pair.words, minlength=len(of_pair.means))
+        pushed = np.bincount(of_pair.words, of_pair.values, len(of_pair.means))
+        enough = 2 if of_pair.n_errors >= ENOUGH_ERRORS else 1
+        # a word that is only rarer among the errors than elsewhere pushes where it is absent: nothing shows it
+        words = np.flatnonzero((n_rows >= enough) & (pushed > 0) & (of_pair.means > 0))
+        words = words[np.argsort(-of_pair.means[words], kind="stable")]
+        for word, shown in _listed(words.tolist(), name, is_fragment):
+            held = np.flatnonzero((of_pair.words == word) & (of_pair.values > 0))
+            most = held[np.argsort(-of_pair.values[held], kind="stable")[:MAX_EXAMPLES]]
+            found.append(WordContribution(
+                labels[of_pair.pair[0]], labels[of_pair.pair[1]], shown, int(n_rows[word]),
+                float(of_pair.means[word]), float(of_pair.means_right[word]),
+                tuple(ids.take(pa.array(of_pair.rows[most])).to_pylist()),
+            ))  # fmt: skip
+    return tuple(found)
+
+
+def _listed(
+    words: Sequence[int], name: Callable[[int], str], is_fragment: Callable[[int], bool]
+) -> Iterator[tuple[int, str]]:
+    """Yield the first 10 words with their names; of fragments of the same characters only the first."""
+    told: list[tuple[str, bool]] = []
+    for word in words:
+        shown, fragment = name(word), is_fragment(word)
+        bare = shown.strip("…“”")
+        if fragment and any(bare in other or (both and other in bare) for other, both in told):
+            continue
+        told.append((bare, fragment and len(bare) > 1))
+        yield word, shown
+        if len(told) == MAX_WORDS:
+            return
