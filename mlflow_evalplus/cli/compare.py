@@ -34,6 +34,7 @@ def command(
     """
     from dataclasses import asdict
 
+    from mlflow_evalplus.render import difference
     from mlflow_evalplus.render.comparison import terminal
     from mlflow_evalplus.tracking.reader import find_runs
     from mlflow_evalplus.tracking.series import compare_runs
@@ -45,6 +46,7 @@ def command(
     if as_json:
         print_json({
             "winner": series.winner, "reason": series.reason, "baseline": series.baseline,
+            "difference": asdict(series.difference) if series.difference else None,
             "runs": {name: {"run_id": run.info.run_id, "verdict": series.evaluations[name].verdict.outcome.value,
                             "metrics": {k: asdict(e) for k, e in series.evaluations[name].metrics.items()},
                             "comparison": asdict(series.comparisons[name]) if name in series.comparisons else None}
@@ -54,3 +56,5 @@ def command(
     screen = console()
     screen.print(terminal(series.rows, series.winner))
     screen.print(series.reason)
+    if series.difference:
+        screen.print(difference.terminal(series.difference))

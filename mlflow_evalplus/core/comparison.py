@@ -6,12 +6,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from scipy import stats
 
 from mlflow_evalplus.core import cost, metrics
-from mlflow_evalplus.core.columns import FloatArray
+from mlflow_evalplus.core.columns import FloatArray, IntArray
 from mlflow_evalplus.core.counts import Margin, count_cells, crossings
 from mlflow_evalplus.core.intervals import (
     ROUNDING,
@@ -24,9 +22,9 @@ from mlflow_evalplus.core.intervals import (
     wilson,
 )
 from mlflow_evalplus.core.metrics import Metric
+from mlflow_evalplus.core.pairing import paired_rows
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.score_metrics import row_influences
-from mlflow_evalplus.errors import ComparisonError, shorten
 from mlflow_evalplus.names import OTHER, UNBOUNDED
 from mlflow_evalplus.results import Comparison, Difference, Evaluation, SliceDifference
 
@@ -69,19 +67,14 @@ def compare_evaluations(
     >>> print(compare_evaluations(new, old).metrics["accuracy"])
     +0.500 [+0.328, +0.655]
     """
-    if a.predictions is None or b.predictions is None:
-        raise ComparisonError("a comparison needs the rows of both evaluations; load them with predictions")
-    rows_a, rows_b = align(a.predictions.with_ids(), b.predictions.with_ids(), shared_only)
-    rows_a, rows_b = _same_labels(rows_a, rows_b)
+    rows_a, rows_b = paired_rows(a, b, shared_only)
     labels, y = rows_a.labels, rows_a.label_codes("label")
-    answers = [rows.label_codes("prediction") for rows in (rows_a, rows_b)]
-    columns = (*labels, OTHER) if np.max(answers) == len(labels) else labels
+    answers, cells, shape = _cells(rows_a, rows_b)
+    columns = (*labels, OTHER)[: shape[1]]
     chosen = {**metrics.OVERALL, **metrics.of_classes(labels)}
     if a.requirements and a.requirements.error_costs:
         chosen["error_cost"] = metrics.error_cost(cost.cost_matrix(a.requirements.error_costs, labels, columns))
     chosen |= {own.name: own.bound(labels) for own in a.custom_metrics or b.custom_metrics}
-    shape = (len(labels), len(columns), len(columns))
-    cells = np.ravel_multi_index((y, *answers), shape)
     margins = count_cells(rows_a, cells, math.prod(shape), crossings(rows_a.slice_columns, intersections))
     (overall,) = _differences(chosen, margins[()], shape, a.confidence)
     overall |= _score_differences(rows_a, rows_b, margins[()], a.confidence)
@@ -94,37 +87,22 @@ def compare_evaluations(
     )  # fmt: skip
 
 
-def align(a: Predictions, b: Predictions, shared_only: bool = False) -> tuple[Predictions, Predictions]:
-    """Return both sets of rows in A's order, paired by ``example_id``."""
-    ids_a, ids_b = a.table["example_id"].combine_chunks(), b.table["example_id"].combine_chunks()
-    if ids_a.equals(ids_b):
-        return a, b
-    place = pc.index_in(ids_a, value_set=ids_b)
-    shared = len(ids_a) - place.null_count
-    if not shared or (not shared_only and (place.null_count or shared < len(ids_b))):
-        hint = " Compare on the shared ones with shared_only (--shared)." if shared else ""
-        raise ComparisonError(
-            f"the two evaluations saw different test sets: {shared:,} examples are shared, {place.null_count:,} are "
-            f"only in the first, {len(ids_b) - shared:,} only in the second.{hint}"
-        )
-    keep = pc.is_valid(place)
-    return (
-        replace(a, table=a.table.filter(keep).combine_chunks()),
-        replace(b, table=b.table.take(place.drop_null()).combine_chunks()),
-    )
+def overall_differences(
+    a: Predictions, b: Predictions, chosen: dict[str, Metric], confidence: float
+) -> dict[str, Difference]:
+    """Return the differences of some metrics over all of the paired rows."""
+    _, cells, shape = _cells(a, b)
+    margin = count_cells(a, cells, math.prod(shape), [()])[()]
+    return _differences(chosen, margin, shape, confidence)[0]
 
 
-def _same_labels(a: Predictions, b: Predictions) -> tuple[Predictions, Predictions]:
-    labels_a, labels_b = (x.table["label"].cast(pa.string()) for x in (a, b))
-    differ = pc.indices_nonzero(pc.not_equal(labels_a, labels_b))
-    if len(differ):
-        ids = a.table["example_id"].take(differ).to_pylist()
-        raise ComparisonError(
-            f"{len(ids):,} examples have another label in each evaluation, for example {shorten(ids, 3)}; "
-            "evaluate both on the same labels"
-        )
-    union = a.labels + tuple(label for label in b.labels if label not in a.labels)
-    return replace(a, labels=union), replace(b, labels=union)
+def _cells(a: Predictions, b: Predictions) -> tuple[list[IntArray], IntArray, tuple[int, int, int]]:
+    """Return both answers, each row's cell of (label, A's answer, B's answer), and their numbers."""
+    answers = [rows.label_codes("prediction") for rows in (a, b)]
+    k = len(a.labels)
+    width = k + int(np.max(answers) == k)
+    cells = np.ravel_multi_index((a.label_codes("label"), *answers), (k, width, width))
+    return answers, cells, (k, width, width)
 
 
 def _differences(
@@ -156,9 +134,27 @@ def _difference(
     occur = label[:, :, None, None] & answer_a[:, None, :, None] & answer_b[:, None, None, :]
     psi = np.where(occur, psi_a[:, :, :, None] - psi_b[:, :, None, :], 0).reshape(margin.rows.shape)
     value, span = value_a - value_b, metric.high - metric.low
-    var = variance(margin, psi)
     behind = metric.denominator(*shares.shape[1:3])
     mask = np.maximum(behind[:, :, None], behind[:, None, :]).ravel()
+    return value, *difference_bounds(margin, psi, value, z, mask, span)
+
+
+def difference_bounds(
+    margin: Margin, psi: FloatArray, value: FloatArray, z: FloatArray, mask: FloatArray, span: float = 1.0
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the bounds of paired differences and their p-values, per slice of the margin.
+
+    Parameters
+    ----------
+    margin : Margin
+    psi : float array, [slices, cells]
+        What an example of a cell does to the difference.
+    value, z : float array, [slices]
+        The differences, each in -`span` … `span`, and the quantiles of their intervals.
+    mask : float array, [cells]
+        The cells whose rows stand behind the metric.
+    """
+    var = variance(margin, psi)
     differ = var > ROUNDING * span**2
     # however few rows differ, n rows cannot show more than Wilson's upper bound of 0 / n; where none does, n clusters
     n = np.where(differ, effective_rows(replace(margin, blocks=None), mask), effective_rows(margin, mask))
@@ -169,7 +165,7 @@ def _difference(
         moment = np.sqrt(np.maximum(var, ROUNDING * span**2) + value**2 / n)
     p_value = 2 * stats.norm.sf(np.abs(value) / moment)
     lower, upper = value - np.maximum(wald, below), value + np.maximum(wald, above)
-    return value, np.clip(lower, -span, span), np.clip(upper, -span, span), p_value
+    return np.clip(lower, -span, span), np.clip(upper, -span, span), p_value
 
 
 def _reach(

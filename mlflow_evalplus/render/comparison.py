@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mlflow_evalplus.render import markdown
+from mlflow_evalplus.render import difference, markdown
 from mlflow_evalplus.render.classes import interval
 from mlflow_evalplus.render.summary import MARKS
 from mlflow_evalplus.results import Comparison, Evaluation, Outcome
+from mlflow_evalplus.results.difference import DifferenceSplit
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,13 +51,16 @@ def page(
     comparisons: Mapping[str, Comparison],
     winner: str,
     reason: str,
+    split: DifferenceSplit | None = None,
 ) -> str:
-    """Return the page of a comparison: the choice in a sentence, the runs, the slices that moved."""
+    """Return the page of a comparison: the choice in a sentence, the runs, the slices that moved, and why."""
     table = rows(evaluations, comparisons)
     marked = [(f"{'★ ' if row[0] == winner else ''}{row[0]}", MARKS[Outcome(row[1])], *row[2:]) for row in table]
     parts = ["## Comparison", markdown.escape(reason, limit=600), markdown.table(HEADERS, marked, numbers_from=2)]
     if winner in comparisons:
         parts.append(_moved(comparisons[winner]))
+    if split:
+        parts.append(difference.page_part(split))
     return "\n\n".join(parts)
 
 

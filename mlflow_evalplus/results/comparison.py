@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A paired difference, A less B, of one metric on the same examples.
+    """A difference, A less B, of one metric: paired, on the same examples, unless a result says otherwise.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Difference:
     p_value : float
         Two-sided, of no difference.
     n : int
-        Examples that both answered.
+        Examples behind it: those that both answered; of two data sets those of both.
 
     Examples
     --------

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from mlflow.entities import Run
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.choice import choose
-from mlflow_evalplus.core.comparison import align, compare_evaluations
+from mlflow_evalplus.core.comparison import compare_evaluations
 from mlflow_evalplus.core.decision import decide
+from mlflow_evalplus.core.difference import split_difference
 from mlflow_evalplus.core.evaluation import evaluate_again
+from mlflow_evalplus.core.pairing import align
 from mlflow_evalplus.render import comparison as pages
 from mlflow_evalplus.results import Comparison, Evaluation
+from mlflow_evalplus.results.difference import DifferenceSplit
 from mlflow_evalplus.tracking import store
 from mlflow_evalplus.tracking.reader import load
 from mlflow_evalplus.tracking.writer import log_batch
@@ -34,7 +38,18 @@ class Series:
     @property
     def page(self) -> str:
         """Return the comparison as Markdown."""
-        return pages.page(self.evaluations, self.comparisons, self.winner, self.reason)
+        return pages.page(self.evaluations, self.comparisons, self.winner, self.reason, self.difference)
+
+    @cached_property
+    def difference(self) -> DifferenceSplit | None:
+        """Return where the winner differs from the baseline, or from the next best where it is the baseline."""
+        others = {name: evaluation for name, evaluation in self.evaluations.items() if name != self.winner}
+        if not others:
+            return None
+        rival = (
+            self.baseline if self.baseline in others else choose(others, _priority(self.evaluations[self.baseline]))[0]
+        )
+        return split_difference(self.evaluations[self.winner], others[rival], names=(self.winner, rival))
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
@@ -74,9 +89,12 @@ def compare_runs(runs: Sequence[Run], *, baseline: Run | None = None, shared_onl
         name: replace(evaluation, verdict=decide(evaluation, comparison=comparisons.get(name)))
         for name, evaluation in evaluations.items()
     }
-    wanted = evaluations[base].requirements
-    winner, reason = choose(decided, wanted.priority if wanted else "accuracy")
+    winner, reason = choose(decided, _priority(evaluations[base]))
     return Series(named, decided, comparisons, base, winner, reason)
+
+
+def _priority(baseline: Evaluation) -> str:
+    return baseline.requirements.priority if baseline.requirements else "accuracy"
 
 
 def _on_shared(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:

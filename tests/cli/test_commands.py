@@ -327,6 +327,8 @@ def test_compare_takes_the_newest_series(cli: Cli, frame: pd.DataFrame) -> None:
     assert "ancient" not in ended.out
     assert re.search(r"old +undecided .* baseline", ended.out)
     assert re.search(r"new ★ +undecided .*\+0\.\d{3} \[\+0\.\d{3}, \+0\.\d{3}\] +\d+ / 0", ended.out)
+    assert re.search(r"new is better than old: \+\d+\.\d \[.* fixed, 0 broken", ended.out)
+    assert "class pairs, points (fixed / broken): " in ended.out
 
 
 def test_compare_prints_json_and_writes_a_page(cli: Cli, frame: pd.DataFrame) -> None:
@@ -337,6 +339,8 @@ def test_compare_prints_json_and_writes_a_page(cli: Cli, frame: pd.DataFrame) ->
     assert found["runs"]["old"]["comparison"] is None
     gain = ep.compare(new, old).metrics["accuracy"].value
     assert found["runs"]["new"]["comparison"]["metrics"]["accuracy"]["value"] == pytest.approx(gain)
+    assert found["difference"]["total"]["accuracy"]["value"] == pytest.approx(gain)
+    assert sum(part["accuracy"]["value"] for part in found["difference"]["parts"]) == pytest.approx(gain)
     assert "★ new" in Path("page.md").read_text(encoding="utf-8")
     turned = cli("compare", "old", "--baseline", "new", "--json").json
     assert (turned["baseline"], list(turned["runs"])) == ("new", ["new", "old"])

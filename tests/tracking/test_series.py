@@ -131,6 +131,30 @@ def test_the_page_marks_the_winner_and_the_slices_that_moved(store: str, frame: 
     assert series.rows[0][4] == "baseline"
 
 
+def test_the_page_says_where_the_winner_differs_from_the_baseline(store: str, frame: pd.DataFrame) -> None:
+    mended = frame.assign(prediction=frame["prediction"].where(frame["channel"] != "web", frame["label"]))
+    old, new = (logged(name, rows, slices=["channel"]) for name, rows in (("old", frame), ("new", mended)))
+    series = compare_runs([old, new])
+    assert series.difference is series.difference is not None
+    assert (series.difference.a, series.difference.b) == ("new", "old")
+    wrong = int((frame["label"] != frame["prediction"])[frame["channel"] == "web"].sum())
+    assert (series.difference.fixed, series.difference.broken) == (wrong, 0)
+    web = next(part for part in series.difference.parts if part.name == "channel=web")
+    assert web.accuracy.value == pytest.approx(wrong / len(frame))
+    assert "### Where the difference of new and old comes from" in series.page
+    assert f"of 600 examples {wrong} fixed, 0 broken" in series.page
+    assert "difference of" not in compare_runs([old]).page
+
+
+def test_a_winning_baseline_is_held_against_the_next_best(store: str, frame: pd.DataFrame) -> None:
+    runs = [logged(name, frame, share) for name, share in (("best", 0.9), ("worst", 0.0), ("next", 0.5))]
+    series = compare_runs(runs)
+    assert series.baseline == series.winner == "best"
+    assert series.difference is not None
+    assert (series.difference.a, series.difference.b) == ("best", "next")
+    assert "### Where the difference of best and next comes from" in series.page
+
+
 def test_the_link_opens_mlflows_compare_page(store: str, frame: pd.DataFrame) -> None:
     runs = [logged("old", frame), logged("new", frame)]
     link = compare_runs(runs).compare_link("http://127.0.0.1:5000")
