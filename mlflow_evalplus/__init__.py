@@ -6,9 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlflow_evalplus.core.attribution import attribute as attribute
     from mlflow_evalplus.core.custom import CustomMetric as CustomMetric
     from mlflow_evalplus.core.decision import decide as decide
+    from mlflow_evalplus.core.difference import split_difference as split_difference
     from mlflow_evalplus.core.evaluation import evaluate as evaluate
+    from mlflow_evalplus.core.labels import label_quality as label_quality
+    from mlflow_evalplus.core.mix_rate import mix_and_rate as mix_and_rate
     from mlflow_evalplus.errors import EvalPlusError as EvalPlusError
     from mlflow_evalplus.tracking.reader import compare as compare
     from mlflow_evalplus.tracking.reader import load as load
@@ -18,15 +22,32 @@ if TYPE_CHECKING:
 # Imported when first used: `mlflow-evalplus --help` and MLflow's plugin search must stay fast.
 _HOME = {
     "CustomMetric": "core.custom",
+    "attribute": "core.attribution",
     "EvalPlusError": "errors",
     "compare": "tracking.reader",
     "decide": "core.decision",
     "evaluate": "core.evaluation",
+    "label_quality": "core.labels",
     "load": "tracking.reader",
     "log": "tracking.writer",
+    "mix_and_rate": "core.mix_rate",
     "promote": "tracking.registry",
+    "split_difference": "core.difference",
 }
-__all__ = ["CustomMetric", "EvalPlusError", "compare", "decide", "evaluate", "load", "log", "promote"]
+__all__ = [
+    "CustomMetric",
+    "EvalPlusError",
+    "attribute",
+    "compare",
+    "decide",
+    "evaluate",
+    "label_quality",
+    "load",
+    "log",
+    "mix_and_rate",
+    "promote",
+    "split_difference",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -45,6 +45,8 @@ CLASSES_PAGE = "evalplus_classes.md"
 SLICES_PAGE = "evalplus_slices.md"
 SLICES_FIGURE = "evalplus_slices.png"
 DISCOVERY_PAGE = "evalplus_discovery.md"
+ATTRIBUTION_PAGE = "evalplus_attribution.md"
+LABELS_PAGE = "evalplus_labels.md"
 COST_LATENCY_PAGE = "evalplus_cost_latency.md"
 COMPARISON_PAGE = "evalplus_comparison.md"
 CONFUSION_TABLE = "evalplus/confusion.json"
@@ -53,6 +55,13 @@ SLICES_TABLE = "evalplus/slices.json"
 LATENCY_TABLE = "evalplus/latency.json"
 DISCOVERY_TABLE = "evalplus/discovery.json"
 CALIBRATION_TABLE = "evalplus/calibration.json"
+ATTRIBUTION_TABLE = "evalplus/attribution.json"
+CAUSES_TABLE = "evalplus/causes.json"
+ACTIONS_TABLE = "evalplus/actions.json"
+BAD_CASES_TABLE = "evalplus/bad_cases.json"
+WORDS_TABLE = "evalplus/words.json"
+LABELS_TABLE = "evalplus/labels.json"
+DIFFERENCE_TABLE = "evalplus/difference.json"
 PREDICTIONS = "evalplus/predictions.parquet"
 EVALUATION = "evalplus/evaluation.json"
 
@@ -65,6 +74,26 @@ SLICE_COLUMNS = ("slice", "summary", "n")
 SLICE_FLAG_COLUMNS = ("gap", "q_value", "weak", "small_support")
 DISCOVERY_COLUMNS = ("slice", "summary", "n", "accuracy", "lower", "upper", "gap", "q_value")
 CALIBRATION_COLUMNS = ("bin", "summary", "n", "confidence", "accuracy", "lower", "upper")
+ATTRIBUTION_COLUMNS = (
+    "source", "summary", "level", "n", "errors", "share_of_rows", "share_of_errors", "error_rate", "error_rate_rest",
+    "excess", "excess_lower", "excess_upper", "q_value", "examples",
+)  # fmt: skip
+CAUSE_COLUMNS = (
+    "cause", "summary", "errors", "share_of_errors", "accuracy_if_fixed", "lower", "upper", "action", "examples",
+)  # fmt: skip
+ACTION_COLUMNS = ("action", "summary", "kind", "rows", "gain", "lower", "upper", "price", "currency", "examples")
+BAD_CASE_COLUMNS = ("example_id", "summary", "label", "prediction", "cause", "evidence", "confidence", "text")
+WORD_COLUMNS = (
+    "key", "summary", "label", "prediction", "word", "n", "contribution", "contribution_right", "examples",
+)  # fmt: skip
+LABEL_COLUMNS = ("key", "summary", "level", "measure", "value", "lower", "upper", "n")
+DIFFERENCE_COLUMNS = (
+    "part", "summary", "level", "n", "accuracy", "lower", "upper", "f1_macro", "fixed", "broken", "fixed_examples",
+    "broken_examples",
+)  # fmt: skip
+MIX_RATE_COLUMNS = (
+    "slice", "summary", "n_a", "n_b", "share_a", "share_b", "accuracy_a", "accuracy_b", "mix", "rate",
+)  # fmt: skip
 LATENCY_COLUMNS = ("key", "summary", "value", "lower", "upper", "n")
 
 # Tags.

@@ -6,13 +6,14 @@ import sys
 
 import click
 
-from mlflow_evalplus.cli.options import EXIT_CODES, console, epilog, json_option, print_json
+from mlflow_evalplus.cli.options import EXIT_CODES, columns, console, epilog, json_option, print_json
 
 
 @click.command(
     epilog=epilog(
         "mlflow-evalplus evaluate --predictions answers.csv --label label --slices channel,language",
         "mlflow-evalplus evaluate --model models:/sentiment@champion --data test.csv --requirements requirements.yaml",
+        "mlflow-evalplus evaluate --predictions answers.csv --train train.csv --rules rules.yaml",
     )
 )
 @click.option("--predictions", metavar="FILE", help="CSV, JSONL or Parquet with labels and predictions.")
@@ -25,6 +26,9 @@ from mlflow_evalplus.cli.options import EXIT_CODES, console, epilog, json_option
 @click.option("--id", "example_id", metavar="COLUMN", help="Column that names each example across runs.")
 @click.option("--text", metavar="COLUMN", help="Text column.  [default: the requirements', else 'text' if there]")
 @click.option("--cluster", metavar="COLUMN", help="Column of what rows belong together by, such as a customer.")
+@click.option("--annotators", metavar="COLUMN,...", help="Columns of the annotators' votes.")
+@click.option("--train", "training", metavar="FILE", help="The training rows: tell which words the model cannot know.")
+@click.option("--rules", metavar="FILE", help="Keyword rules: a YAML list of {pattern: …, label: …}.")
 @click.option("--run-name", metavar="NAME", help="Name of the MLflow run.")
 @click.option("--experiment", metavar="NAME", help="Experiment to log into.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the verdict.")
@@ -41,6 +45,9 @@ def command(
     example_id: str | None,
     text: str | None,
     cluster: str | None,
+    annotators: str | None,
+    training: str | None,
+    rules: str | None,
     run_name: str | None,
     experiment: str | None,
     exit_zero: bool,
@@ -52,20 +59,20 @@ def command(
     Exit code with requirements: 0 pass, 3 fail, 4 undecided; 1 error.
     """
     from mlflow_evalplus.render.terminal import overview
-    from mlflow_evalplus.tracking.entry import evaluate_file, evaluate_model
+    from mlflow_evalplus.tracking.entry import Request, evaluate_file, evaluate_model
 
     if bool(predictions) == bool(model) or bool(model) != bool(data):
         raise click.UsageError("give --predictions FILE, or --model URI with --data FILE")
-    shared = {
-        "requirements": requirements_file or None, "label": label or None, "example_id": example_id,
-        "slices": [name.strip() for name in slices.split(",")] if slices else None,
-        "text": text or None, "cluster": cluster or None,
-        "run_name": run_name, "experiment": experiment or None, "log": not no_log,
-    }  # fmt: skip
+    request = Request(
+        label=label or None, slices=columns(slices) if slices else None, text=text or None, cluster=cluster or None,
+        example_id=example_id, annotators=columns(annotators), requirements=requirements_file or None,
+        training=training or None, rules=rules or None, run_name=run_name, experiment=experiment or None,
+        log=not no_log,
+    )  # fmt: skip
     if predictions:
-        evaluation, run_id = evaluate_file(predictions, prediction=prediction, **shared)  # type: ignore[arg-type]
+        evaluation, run_id = evaluate_file(predictions, request, prediction=prediction)
     else:
-        evaluation, run_id = evaluate_model(str(model), str(data), **shared)  # type: ignore[arg-type]
+        evaluation, run_id = evaluate_model(str(model), str(data), request)
     if as_json:
         from mlflow_evalplus.tracking.record import plain
 

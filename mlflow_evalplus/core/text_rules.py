@@ -123,3 +123,42 @@ EMOTICON = (
     r"|(?:^|[\s\p{Han}\p{P}])<3+(?:\s*[^\s\p{L}\p{N}]|\s*$)"  # but not "<3 days"
     r"|：[）)](?:\P{Han}|$)"
 )
+
+# Contrast: what is said first is taken back. A conjunction between clauses, or an opening concession.
+CONTRAST = (
+    r"(?i)(?:^|[^\p{L}])(?:but|however|although|though|nevertheless|nonetheless|despite|in spite of|whereas"
+    r"|except that|on the other hand|unfortunately|if only)(?:[^\p{L}]|$)"
+    r"|(?:^|[^\p{L}\s]\s*|\band )yet(?:[^\p{L}]|$)"  # "not yet" and "isn't here yet" only tell the time
+    r"|但|不[过過]|可是|然而|虽然|雖然|[尽儘]管|\P{Han}只是|就是.{0,4}(?:[了有][点點]|太|不[够夠])|除了"
+)
+NO_CONTRAST = (
+    r"(?i)\b(?:nothing but|anything but|no(?:body| one| choice| option| alternative) but|but also|but for"
+    r"|last but not least|as though|yet (?:another|again|more|to)"
+    r"|however (?:much|many|long|often|hard|far|big|small|you|they|i|we))\b"
+    r"|不[过過](?:[关關期敏分来來去瘾癮如问問]|[\d一二两三几幾]|$)|[打说說看气氣比跑抵敌敵挡擋躲熬忍都]不[过過]|[再最]\p{Han}{0,3}不[过過]"
+    r"|[过過]不[过過]|[不非]但|但[愿願凡]|[尽儘]管(?:放心|[说說问問来來拿用提找]|开口|開口|吩咐)|[这這那]可是|只是(?:想|问|問|来|來|看看)"
+    r"|就是.{0,3}太[好棒赞讚爱愛]|除了[^。！？!?\n]{1,20}?[还還也]"
+)
+# Sarcasm: what is praised and not meant. Set phrases only, since irony without them is not seen; and only those that
+# are seldom meant: "wow, great", "nice work again" and 真是谢谢 are, as a rule.
+_HARM = r"(?:losing|breaking|ruining|missing|forgetting|deleting|making (?:me|us)|managing to|failing|inventing)"
+SARCASM = (
+    r"(?i)\byeah,? right(?:[.!?…]|\s*$)|\bthank(?:s| you)(?: a lot| so much| very much)? for nothing\b"
+    r"|\b(?:oh|well),? (?:great|brilliant|wonderful|fantastic|lovely|perfect)\b"
+    r"|\b(?:great|brilliant|fantastic|lovely|wonderful|nice|good) (?:job|work|going|one),? "
+    rf"{_HARM}\b|\b(?:bravo|congratulations|congrats|well done|kudos)(?: to you)? (?:on|for) {_HARM}\b"
+    r"|\bjust what (?:i|we) (?:needed|wanted)[\s,.:–—…-]+(?:another|more|yet)\b"
+    r"|(?:^|[.!?…][\"”’)]*\s+)as if\b|\bhow (?:lovely|nice|thoughtful|generous|considerate) of\b"
+    r"|[\"“'‘](?:great|excellent|helpful|premium|service|support|help|express|fast|quick|smart|eco|care|priority|new"
+    r"|improved)[\"”'’]"
+    r"|呵呵|可真行|真行[啊呀]|真有你们的|(?:^|\P{Han})好一[个個]|可真是[谢謝感]|[谢謝]{2}你们?全家|服了你们|真是服了"
+    r"|[“\"](?:服务|专业|贴心|优质|快速|智能|极速)[”\"]|🙃|🙄"
+)
+# A button or a name in quotation marks; thanks that go on; an "as if" that compares.
+NO_SARCASM = (
+    r"(?i)\b(?:click|tap|press|hit|select|choose|open|under|called|named|labell?ed|says?|said|states?|reads?|word)\w*"
+    r"(?: (?:on|the|a|as))* [\"“'‘][^\"“”‘’]{1,30}[\"”'’]|[\"“'‘][^\"“”‘’]{1,30}[\"”'’] (?:button|tab|menu|page|link|section)"
+    r"|\b(?:oh|well),? (?:great|brilliant|wonderful|fantastic|lovely|perfect)[,.!]* (?:thanks|thank you|cheers)"
+    r"(?:[,.!]|\s*$| (?:so|very) much(?:[,.!]|\s*$))|\bas if (?:by magic|it were|nothing)\b|好一[个個][月人小]"
+    r"|[点點]击?(?:了|一下)?[“\"]\p{Han}{2,8}[”\"]|[“\"]\p{Han}{2,8}[”\"](?:按钮|按鈕|页|頁|栏|菜单|选项)"
+)

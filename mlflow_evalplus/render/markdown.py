@@ -23,8 +23,12 @@ def escape(text: object, limit: int = MAX_CELL) -> str:
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(line, quote=False))
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, numbers_from: int = 1) -> str:
+def table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], *, numbers_from: int = 1, limit: int = MAX_CELL
+) -> str:
     """Return a pipe table; headers are trusted, cells are escaped; from column `numbers_from` on right-aligned.
+
+    A cell longer than `limit` characters is cut.
 
     Examples
     --------
@@ -34,6 +38,6 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, numbers_f
     | neg | 3 |
     """
     rules = [":---" if i < numbers_from else "---:" for i in range(len(headers))]
-    lines = [headers, *([escape(cell) for cell in row] for row in rows)]
+    lines = [headers, *([escape(cell, limit) for cell in row] for row in rows)]
     text = ["| " + " | ".join(line) + " |" for line in lines]
     return "\n".join([text[0], "|" + "|".join(rules) + "|", *text[1:]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from mlflow_evalplus import names
-from mlflow_evalplus.render import markdown
+from mlflow_evalplus.render import actions, labels, markdown
 from mlflow_evalplus.render.classes import interval
 from mlflow_evalplus.render.confusion import largest_errors
 from mlflow_evalplus.render.slices import gap
@@ -21,8 +21,10 @@ def page(evaluation: Evaluation) -> str:
     parts = [
         f"## {MARKS[evaluation.verdict.outcome]}",
         markdown.escape(evaluation.verdict.sentence, limit=600),
+        actions.table(evaluation.attribution.actions) if evaluation.attribution else "",
         _figures(evaluation),
         _next(evaluation),
+        _ceiling(evaluation),
         _gates(evaluation.verdict.gates),
     ]
     parts += [f"> {markdown.escape(note, limit=600)}" for note in evaluation.notes]
@@ -38,28 +40,29 @@ def _figures(evaluation: Evaluation) -> str:
     return markdown.table([f"{evaluation.n:,} examples", f"value [{confidence} interval]"], rows)
 
 
-def next_actions(evaluation: Evaluation) -> list[str]:
-    """Return what to do next, the most telling first."""
-    actions = []
+def next_steps(evaluation: Evaluation) -> list[str]:
+    """Return what else to do next, what stands in the table of actions left out."""
+    steps = []
+    attributed = evaluation.attribution is not None
     weak = [row for row in evaluation.slices.rows if row.weak]
-    if weak:
+    if weak and not attributed:
         row = weak[0]
-        actions.append(f"look at the slice {row.name}: {gap(row)} points against the rest on {row.n} examples")
+        steps.append(f"look at the slice {row.name}: {gap(row)} points against the rest on {row.n} examples")
     declared = {row.name for row in evaluation.slices.rows}
     found = evaluation.discovery.rows if evaluation.discovery else ()
     hidden = next((row for row in found if row.name not in declared), None)
     if hidden:
         where = f"{hidden.name}, which nobody declared"
-        actions.append(f"look at {where}: {100 * hidden.gap:+.1f} points against the rest on {hidden.n} examples")
+        steps.append(f"look at {where}: {100 * hidden.gap:+.1f} points against the rest on {hidden.n} examples")
     errors = sum(n for _, _, n in largest_errors(evaluation.confusion, limit=None))
     for label, prediction, n in largest_errors(evaluation.confusion, limit=1):
-        actions.append(f"read the {n:,.0f} examples of {label} taken for {prediction}: {n / errors:.0%} of all errors")
+        steps.append(f"read the {n:,.0f} examples of {label} taken for {prediction}: {n / errors:.0%} of all errors")
     open_gates = [gate for gate in evaluation.verdict.gates if gate.outcome is Outcome.UNDECIDED]
     nearest = min(open_gates, key=_more_needed, default=None)
     if nearest and _more_needed(nearest) < math.inf:
         more = f"label about {_more_needed(nearest):,.0f} more examples to decide “{nearest.requirement}”"
-        actions.append(more + (f", the nearest of {len(open_gates)} open requirements" if len(open_gates) > 1 else ""))
-    return actions
+        steps.append(more + (f", the nearest of {len(open_gates)} open requirements" if len(open_gates) > 1 else ""))
+    return steps
 
 
 def _more_needed(gate: Gate) -> float:
@@ -67,8 +70,23 @@ def _more_needed(gate: Gate) -> float:
 
 
 def _next(evaluation: Evaluation) -> str:
-    actions = next_actions(evaluation)
-    return "### What now\n\n" + "\n".join(f"- {markdown.escape(a, limit=400)}" for a in actions) if actions else ""
+    steps = next_steps(evaluation)
+    return "### What now\n\n" + "\n".join(f"- {markdown.escape(step, limit=400)}" for step in steps) if steps else ""
+
+
+def _ceiling(evaluation: Evaluation) -> str:
+    """Return what the labels allow, in a sentence."""
+    if evaluation.label_quality is None or evaluation.label_quality.ceiling is None:
+        return ""
+    said = labels.sentences(evaluation.label_quality, evaluation.metrics["accuracy"], launch(evaluation))
+    return markdown.escape(" ".join(said[key] for key in ("ceiling", "run", "launch") if key in said), limit=600)
+
+
+def launch(evaluation: Evaluation) -> float | None:
+    """Return the accuracy over all examples that the requirements ask for."""
+    asked = evaluation.requirements.thresholds if evaluation.requirements else ()
+    least = [t.min for t in asked if t.metric == "accuracy" and t.min is not None and not (t.slice or t.every)]
+    return max(least, default=None)
 
 
 def _gates(gates: tuple[Gate, ...]) -> str:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow_evalplus import names
 from mlflow_evalplus.requirements import Requirements
+from mlflow_evalplus.results.attribution import Attribution
 from mlflow_evalplus.results.classes import Classes, Confusion
 from mlflow_evalplus.results.estimate import Estimate
+from mlflow_evalplus.results.labels import LabelQuality
 from mlflow_evalplus.results.measures import Calibration, Latency
 from mlflow_evalplus.results.slices import Discovery, Slices
 from mlflow_evalplus.results.verdict import NO_VERDICT, Verdict
@@ -31,6 +33,9 @@ class Evaluation:
     classes, confusion, slices, discovery, calibration, latency, verdict
         See their own classes; ``discovery`` is None where it was not asked, ``calibration`` without probabilities,
         ``latency`` where no model was asked.
+    attribution, label_quality
+        Why this score, and how good the labels are; None before ``attribute`` has looked, and ``label_quality`` where
+        there are neither annotators nor probabilities.
     cost_per_1000 : float or None
         Money for a thousand predictions, from the batch call and the price of the machine.
     confidence : float
@@ -59,6 +64,8 @@ class Evaluation:
     discovery: Discovery | None = None
     calibration: Calibration | None = None
     latency: Latency | None = None
+    attribution: Attribution | None = None
+    label_quality: LabelQuality | None = None
     cost_per_1000: float | None = None
     verdict: Verdict = NO_VERDICT
     requirements: Requirements | None = None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import mlflow
 
 from mlflow_evalplus import requirements as asked
+from mlflow_evalplus.core.attribution import attribute
 from mlflow_evalplus.core.columns import column_names, require_columns
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.files import read_file
@@ -20,20 +22,44 @@ from mlflow_evalplus.tracking.reader import load
 from mlflow_evalplus.tracking.writer import log as log_evaluation
 
 
-def evaluate_file(
-    path: str,
-    *,
-    prediction: str = "prediction",
-    label: str | None = None,
-    slices: Sequence[str] | None = None,
-    text: str | None = None,
-    cluster: str | None = None,
-    example_id: str | None = None,
-    requirements: str | None = None,
-    run_name: str | None = None,
-    experiment: str | None = None,
-    log: bool = True,
-) -> tuple[Evaluation, str | None]:
+@dataclass(frozen=True)
+class Request:
+    """What a user names besides the rows; None and nothing mean what the requirements say.
+
+    Attributes
+    ----------
+    label, text, cluster, example_id : str or None
+    slices : sequence of str or None
+    annotators : sequence of str
+        Columns.
+    requirements, training, rules : str or None
+        Files: what is asked; what the model learnt from and keyword rules, which tell why answers are wrong.
+    run_name, experiment : str or None
+    log : bool
+        Whether an MLflow run is written.
+    """
+
+    label: str | None = None
+    slices: Sequence[str] | None = None
+    text: str | None = None
+    cluster: str | None = None
+    example_id: str | None = None
+    annotators: Sequence[str] = ()
+    requirements: str | None = None
+    training: str | None = None
+    rules: str | None = None
+    run_name: str | None = None
+    experiment: str | None = None
+    log: bool = True
+
+    @property
+    def reasons(self) -> dict[str, Any]:
+        """What ``attribute`` is told."""
+        training = read_file(self.training) if self.training else None
+        return {"training": training, "text": self.text, "rules": self.rules}
+
+
+def evaluate_file(path: str, request: Request, *, prediction: str = "prediction") -> tuple[Evaluation, str | None]:
     """Evaluate a file of labels and predictions; return the evaluation and the run's id, if logged.
 
     Columns named ``score.<label>`` are taken as probabilities. All checks come before the run begins.
@@ -41,53 +67,35 @@ def evaluate_file(
     frame = read_file(path)
     scores = {str(c).removeprefix("score."): str(c) for c in frame.columns if str(c).startswith("score.")}
     evaluation = evaluate(
-        frame,
-        label,
-        prediction,
-        scores=scores,
-        slices=slices,
-        text=text,
-        cluster=cluster,
-        example_id=example_id,
-        requirements=requirements,
-    )
-    if not log:
+        frame, request.label, prediction, scores=scores, slices=request.slices, text=request.text,
+        cluster=request.cluster, example_id=request.example_id, annotators=request.annotators,
+        requirements=request.requirements,
+    )  # fmt: skip
+    evaluation = attribute(evaluation, **request.reasons)
+    if not request.log:
         return evaluation, None
-    with _run(run_name, experiment) as run_id:
+    with _run(request) as run_id:
         log_evaluation(evaluation, run_id)
     return evaluation, run_id
 
 
-def evaluate_model(
-    model: str,
-    path: str,
-    *,
-    label: str | None = None,
-    slices: Sequence[str] | None = None,
-    text: str | None = None,
-    cluster: str | None = None,
-    example_id: str | None = None,
-    requirements: str | None = None,
-    run_name: str | None = None,
-    experiment: str | None = None,
-    log: bool = True,
-) -> tuple[Evaluation, str | None]:
+def evaluate_model(model: str, path: str, request: Request) -> tuple[Evaluation, str | None]:
     """Evaluate an MLflow model on a file of labelled data through ``mlflow.models.evaluate``."""
-    wanted = asked.load(requirements)
+    wanted = asked.load(request.requirements)
     frame = read_file(path)
-    label = label or wanted.task.label
-    chosen = list(wanted.slices if slices is None else slices)
-    own = {"text": text, "cluster": cluster, "example_id": example_id}
+    label = request.label or wanted.task.label
+    chosen = list(wanted.slices if request.slices is None else request.slices)
+    own = {"cluster": request.cluster, "example_id": request.example_id, **request.reasons}
     derived = derived_slices(chosen, column_names(frame))
-    own_columns = [column for column in (label, *chosen, *own.values()) if column and column not in derived]
-    require_columns(frame, own_columns)
+    named = [label, *chosen, *request.annotators, request.text, request.cluster, request.example_id]
+    require_columns(frame, [column for column in named if column and column not in derived])
     with store.reaching():
         store.client()
         loaded = mlflow.pyfunc.load_model(model)
-    config: dict[str, Any] = {"requirements": wanted, "slices": chosen, **own}
-    if not log:
+    config: dict[str, Any] = {"requirements": wanted, "slices": chosen, "annotators": request.annotators, **own}
+    if not request.log:
         return _without_run(loaded, frame, label, config), None
-    with store.reaching(), _run(run_name, experiment) as run_id:
+    with store.reaching(), _run(request) as run_id:
         mlflow.models.evaluate(
             loaded, frame, targets=label, model_type="classifier",
             evaluators=["evalplus"], evaluator_config={"evalplus": config},
@@ -104,12 +112,12 @@ def _without_run(model: Any, frame: Any, label: str, config: dict[str, Any]) -> 
 
 
 @contextmanager
-def _run(run_name: str | None, experiment: str | None) -> Iterator[str]:
+def _run(request: Request) -> Iterator[str]:
     """Begin a run, or take up the one that ``mlflow run`` began for us; an error marks it FAILED."""
     with store.reaching():
         store.client()
-        if experiment and "MLFLOW_RUN_ID" not in os.environ:
-            mlflow.set_experiment(experiment)
-        run = mlflow.start_run(run_name=run_name)
+        if request.experiment and "MLFLOW_RUN_ID" not in os.environ:
+            mlflow.set_experiment(request.experiment)
+        run = mlflow.start_run(run_name=request.run_name)
     with run:
         yield str(run.info.run_id)

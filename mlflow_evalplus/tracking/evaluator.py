@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 CONFIG_KEYS = (
     "requirements", "slices", "intersections", "text", "cluster", "weight", "example_id", "annotators",
-    "scores", "metrics", "confidence", "discover", "extra_columns", "latency_requests",
+    "scores", "metrics", "confidence", "discover", "extra_columns", "latency_requests", "training", "rules",
+    "max_predictions",
 )  # fmt: skip
 # Of MLflow's own evaluators: without nesting, one evaluator_config goes to all evaluators.
 MLFLOW_KEYS = (
@@ -37,8 +38,10 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
     Its ``evaluator_config={"evalplus": {…}}`` takes ``requirements`` (path or mapping) and, over what they
     say, ``slices``, ``intersections``, ``text``, ``cluster``, ``weight``, ``example_id``, ``annotators``,
     ``scores`` (label → column, for data with predictions), ``metrics`` (your own `CustomMetric`), ``confidence``,
-    ``discover``, ``extra_columns`` (a data frame of slice columns that `feature_names` hides) and
-    ``latency_requests`` (200; 0 times nothing).
+    ``discover``, ``extra_columns`` (a data frame of slice columns that `feature_names` hides), ``latency_requests``
+    (200; 0 times nothing), and for the reasons of the errors ``training`` (a data frame of the rows that the model
+    learnt from), ``rules`` (keyword rules) and ``max_predictions`` (how many texts with a word left out a model that is
+    not linear may be asked for; 0, since a request may cost money).
     """
 
     name = "evalplus"
@@ -77,8 +80,10 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
 def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str | None = None) -> Evaluation:
     """Evaluate a model (or predictions) on an MLflow ``EvaluationDataset`` without logging."""
     from mlflow_evalplus.core import custom
+    from mlflow_evalplus.core.attribution import attribute
     from mlflow_evalplus.core.evaluation import evaluate_predictions
     from mlflow_evalplus.core.predictions import read
+    from mlflow_evalplus.tracking.explainer import explainer_of
     from mlflow_evalplus.tracking.scoring import ask
 
     custom.check(config.get("metrics") or ())
@@ -93,7 +98,7 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
         "annotators": config.get("annotators") or (),
     }  # fmt: skip
     scores = dict(config.get("scores") or {})
-    latency = None
+    latency, hidden = None, list[str | None]()
     if model is not None:
         read(rows, prediction=label, **named)  # what is wrong with the data is said before the model is asked
         hidden = [*wanted.slices, wanted.cluster, named["weight"], named["example_id"], *named["annotators"]]
@@ -112,9 +117,16 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
     else:
         raise DataError("neither a model nor predictions were given to mlflow.models.evaluate")
     predictions = read(rows, prediction="__prediction", scores=scores, **named)
-    return evaluate_predictions(
+    evaluation = evaluate_predictions(
         predictions, wanted, latency=latency, notes=_notes(dataset), metrics=config.get("metrics") or ()
     )
+    explainer = None
+    if model is not None and named["text"]:
+        explainer = explainer_of(model, features, named["text"], predictions.labels, hidden=hidden, output=output)
+    return attribute(
+        evaluation, training=config.get("training"), text=named["text"], rules=config.get("rules"),
+        max_predictions=config.get("max_predictions", 0), **(vars(explainer) if explainer else {}),
+    )  # fmt: skip
 
 
 def _requirements(config: dict[str, Any]) -> Requirements:

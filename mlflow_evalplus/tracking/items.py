@@ -11,7 +11,18 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from mlflow_evalplus import names
-from mlflow_evalplus.render import classes, confusion, cost_latency, discovery, figures, markdown, slices, summary
+from mlflow_evalplus.render import (
+    attribution,
+    classes,
+    confusion,
+    cost_latency,
+    discovery,
+    figures,
+    labels,
+    markdown,
+    slices,
+    summary,
+)
 from mlflow_evalplus.results import Estimate, Evaluation
 
 
@@ -121,10 +132,38 @@ def _discovery(evaluation: Evaluation) -> Iterator[Item]:
         yield Metric("slices/n_discovered", len(evaluation.discovery.rows))
 
 
+def _attribution(evaluation: Evaluation) -> Iterator[Item]:
+    found = evaluation.attribution
+    if found is None:
+        return
+    yield Page(names.ATTRIBUTION_PAGE, attribution.page(found))
+    yield Table(names.ATTRIBUTION_TABLE, found.frame())
+    yield Table(names.CAUSES_TABLE, found.causes.frame())
+    yield Table(names.ACTIONS_TABLE, found.actions.frame())
+    yield Table(names.BAD_CASES_TABLE, found.cases.frame())
+    if found.words:
+        yield Table(names.WORDS_TABLE, found.words.frame())
+    for cause in found.causes.rows:
+        yield Metric(f"errors_by_cause/{cause.name}", cause.share_of_errors)
+
+
+def _labels(evaluation: Evaluation) -> Iterator[Item]:
+    quality = evaluation.label_quality
+    if quality is None:
+        return
+    yield Page(names.LABELS_PAGE, labels.page(quality, evaluation.metrics["accuracy"], summary.launch(evaluation)))
+    yield Table(names.LABELS_TABLE, quality.frame())
+    if quality.ceiling:
+        yield from _bounds("labels/accuracy_ceiling", quality.ceiling)
+    for measure in ("percent_agreement", "krippendorff_alpha"):
+        for estimate in quality.of("all", measure).values():
+            yield Metric(f"labels/{measure}", estimate.value)
+
+
 # The list that is walked for every evaluation; a new analysis adds its line here. Those of many metrics come last, so
 # that they do not crowd out the others.
 ANALYSES: tuple[Callable[[Evaluation], Iterator[Item]], ...] = (
-    _summary, _confusion, _discovery, _calibration, _cost_latency, _classes, _slices,
+    _summary, _confusion, _attribution, _labels, _discovery, _calibration, _cost_latency, _classes, _slices,
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.utils.time import get_current_time_millis
 
 from mlflow_evalplus import names
+from mlflow_evalplus.core.attribution import attribute
 from mlflow_evalplus.render import figures, summary
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import record, store
@@ -36,6 +37,7 @@ def log(
     Parameters
     ----------
     evaluation : Evaluation
+        Where its rows are at hand and nobody has asked ``attribute`` yet, its errors are attributed first.
     run_id : str, optional
         The active run by default; one is started where none is active.
     metrics : bool
@@ -53,13 +55,13 @@ def log(
     TrackingError
         MLflow does not answer or refuses.
     """
+    if evaluation.attribution is None and evaluation.predictions is not None:
+        evaluation = attribute(evaluation)
     with store.reaching():
         client = store.client()
         run = client.get_run(run_id or _active_run())
         values, files = describe(evaluation, run.info.run_name or "")
-        with TemporaryDirectory(prefix="evalplus-") as folder:
-            _write_files(evaluation, files, Path(folder))
-            client.log_artifacts(run.info.run_id, folder)
+        _upload(client, run.info.run_id, files, evaluation)
         tags = {**_tags(evaluation), TABLES: _tables(run, files)}
         if data:
             client.log_inputs(run.info.run_id, [_data(evaluation)])
@@ -67,12 +69,13 @@ def log(
     return values
 
 
-def log_page(run_id: str, path: str, text: str, tags: Mapping[str, str]) -> None:
-    """Log one page, which also becomes the run's description, with tags."""
+def log_page(run_id: str, page: Page, tags: Mapping[str, str], tables: Sequence[Table] = ()) -> None:
+    """Log one page, which also becomes the run's description, with tables and tags."""
     with store.reaching():
         client = store.client()
-        client.log_text(run_id, text, path)
-        log_batch(client, run_id, tags={**tags, NOTE: text})
+        known = _tables(client.get_run(run_id), tables)
+        _upload(client, run_id, [page, *tables])
+        log_batch(client, run_id, tags={**tags, NOTE: page.text, TABLES: known})
 
 
 def log_batch(
@@ -98,23 +101,33 @@ def _active_run() -> str:
     return str(run.info.run_id)
 
 
-def _write_files(evaluation: Evaluation, files: Sequence[Table | Figure | Page], folder: Path) -> None:
-    (folder / names.EVALUATION).parent.mkdir()
-    for item in files:
-        path = folder / item.path
-        if isinstance(item, Table):
-            item.frame.to_json(path, orient="split", index=False, force_ascii=False)
-        elif isinstance(item, Figure):
-            figures.save(item.drawing, path)
-        else:
-            path.write_text(item.text, encoding="utf-8")
-    (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
-    if evaluation.predictions is not None:
-        table = evaluation.predictions.with_ids().table
-        repeating = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-        pq.write_table(
-            table, folder / names.PREDICTIONS, compression="zstd", use_dictionary=repeating, write_statistics=False
-        )
+def _upload(
+    client: MlflowClient, run_id: str, files: Sequence[Table | Figure | Page], evaluation: Evaluation | None = None
+) -> None:
+    with TemporaryDirectory(prefix="evalplus-") as name:
+        folder = Path(name)
+        (folder / names.EVALUATION).parent.mkdir()
+        for item in files:
+            _write(item, folder / item.path)
+        if evaluation is not None:
+            (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
+            if evaluation.predictions is not None:
+                _write_rows(evaluation.predictions.with_ids().table, folder / names.PREDICTIONS)
+        client.log_artifacts(run_id, name)
+
+
+def _write(item: Table | Figure | Page, path: Path) -> None:
+    if isinstance(item, Table):
+        item.frame.to_json(path, orient="split", index=False, force_ascii=False)
+    elif isinstance(item, Figure):
+        figures.save(item.drawing, path)
+    else:
+        path.write_text(item.text, encoding="utf-8")
+
+
+def _write_rows(table: pa.Table, path: Path) -> None:
+    repeating = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+    pq.write_table(table, path, compression="zstd", use_dictionary=repeating, write_statistics=False)
 
 
 def _data(evaluation: Evaluation) -> DatasetInput:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +34,9 @@ def load(source: str | Path) -> pd.DataFrame:
 
     A data set's own splits become the column ``split``.
     """
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     import datasets
 
+    datasets.disable_progress_bars()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # our error says it all
     if str(source).startswith("hf:"):
         return _from_hub(str(source)[3:])

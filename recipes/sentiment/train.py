@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from mlflow_evalplus import names
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking.items import Page, Table
 from mlflow_evalplus.tracking.series import Series, compare_runs, record_baseline
 from mlflow_evalplus.tracking.writer import log_page
 from recipes.sentiment.candidates import RULES, Candidate, training_rows
@@ -72,7 +73,8 @@ def run_series(
 def _log_comparison(series: Series, project_run: str | None, series_id: str) -> None:
     tags = {names.TAG_KIND: names.KIND_COMPARISON, names.TAG_SERIES: series_id, "mlflow.runName": "comparison"}
     with mlflow.start_run(run_id=project_run, run_name=None if project_run else "comparison") as run:
-        log_page(run.info.run_id, names.COMPARISON_PAGE, series.page, tags)
+        tables = [Table(names.DIFFERENCE_TABLE, series.difference.frame())] if series.difference else []
+        log_page(run.info.run_id, Page(names.COMPARISON_PAGE, series.page), tags, tables)
 
 
 def _iterate(candidate: Candidate, split: Split, task: Task) -> None:
@@ -94,7 +96,7 @@ def _iterate(candidate: Candidate, split: Split, task: Task) -> None:
         evaluator_config={
             "evalplus": {
                 "requirements": task.requirements, "text": task.text, "annotators": task.annotators,
-                "latency_requests": task.latency_requests,
+                "latency_requests": task.latency_requests, "training": rows, "rules": str(RULES),
             }
         },
     )  # fmt: skip

@@ -242,7 +242,7 @@ def test_it_is_logged_and_loaded_back(store: str, frame: pd.DataFrame) -> None:
     value = result.metrics["lost_negatives"].value
     assert logged["quality/lost_negatives"] == pytest.approx(value)
     back = ep.load(run.info.run_id)
-    assert back == result
+    assert back == ep.attribute(result)
     assert (
         back.slices["channel=web"].metrics["lost_negatives"] == result.slices["channel=web"].metrics["lost_negatives"]
     )

@@ -23,9 +23,12 @@ from mlflow_evalplus.tracking.reader import find_runs
 
 ROOT_FILES = {
     names.SUMMARY, names.CONFUSION_PAGE, names.CONFUSION_FIGURE, names.CLASSES_PAGE, names.SLICES_PAGE,
-    names.SLICES_FIGURE, names.COST_LATENCY_PAGE,
+    names.SLICES_FIGURE, names.COST_LATENCY_PAGE, names.ATTRIBUTION_PAGE,
 }  # fmt: skip
-TABLES = {names.CONFUSION_TABLE, names.CLASSES_TABLE, names.SLICES_TABLE}
+TABLES = {
+    names.CONFUSION_TABLE, names.CLASSES_TABLE, names.SLICES_TABLE, names.ATTRIBUTION_TABLE, names.CAUSES_TABLE,
+    names.ACTIONS_TABLE, names.BAD_CASES_TABLE,
+}  # fmt: skip
 
 
 def plain(value: Any) -> Any:
@@ -68,7 +71,8 @@ def rich(frame: pd.DataFrame) -> Evaluation:
         data, text="text", weight="weight", annotators=["annotator"], scores={"negative": "p"}, requirements=wanted
     )
     single = {"latency_ms_p50": Estimate(1.0, 0.9, 1.1, 200), "latency_ms_p99": Estimate(9.0, 8.0, math.nan, 200)}
-    return replace(evaluation, latency=Latency(single, 600, 0.5, "2 × x86_64"), cost_per_1000=1 / 3, notes=("a note",))
+    evaluation = replace(evaluation, latency=Latency(single, 600, 0.5, "2 × x86_64"), notes=("a note",))
+    return ep.attribute(replace(evaluation, cost_per_1000=1 / 3))
 
 
 def test_a_loaded_evaluation_is_the_one_that_was_logged(store: str, frame: pd.DataFrame) -> None:
@@ -194,7 +198,7 @@ def test_labels_and_slices_of_any_name_are_logged(store: str) -> None:
     evaluation = ep.evaluate(frame, slices=["channel"])
     run = logged(evaluation)
     assert run.data.metrics["quality/accuracy"] == pytest.approx(0.5)
-    assert contents(ep.load(run.info.run_id)) == contents(evaluation)
+    assert contents(ep.load(run.info.run_id)) == contents(ep.attribute(evaluation))
 
 
 def test_logging_goes_to_the_named_run_the_active_one_or_a_new_one(store: str, frame: pd.DataFrame) -> None:
@@ -320,8 +324,9 @@ def test_what_is_loaded_equals_what_was_logged_also_where_it_is_undefined(store:
     evaluation = ep.evaluate(frame, slices=["channel"], requirements=asked)
     assert not evaluation.classes["mixed"].metrics["recall"].defined
     loaded = ep.load(logged(evaluation).info.run_id)
-    assert loaded == evaluation
-    assert replace(loaded, n=loaded.n + 1) != evaluation
+    assert loaded == ep.attribute(evaluation)
+    assert replace(loaded, attribution=None) == evaluation
+    assert replace(loaded, n=loaded.n + 1) != ep.attribute(evaluation)
 
 
 def test_what_a_search_finds_and_the_bins_of_confidence_are_logged_and_loaded(store: str) -> None:
@@ -336,7 +341,7 @@ def test_what_a_search_finds_and_the_bins_of_confidence_are_logged_and_loaded(st
     assert [row.name for row in evaluation.discovery.rows] == ["shop=b"]
     run = logged(evaluation)
     loaded = ep.load(run.info.run_id)
-    assert loaded == evaluation
+    assert loaded == ep.attribute(evaluation)
     assert (loaded.discovery, loaded.calibration) == (evaluation.discovery, evaluation.calibration)
     found = {file.path for file in mlflow.MlflowClient().list_artifacts(run.info.run_id, "evalplus")}
     assert {names.DISCOVERY_TABLE, names.CALIBRATION_TABLE} <= found
