@@ -82,7 +82,7 @@ CAUSE_COLUMNS = (
     "cause", "summary", "errors", "share_of_errors", "accuracy_if_fixed", "lower", "upper", "action", "examples",
 )  # fmt: skip
 ACTION_COLUMNS = ("action", "summary", "kind", "rows", "gain", "lower", "upper", "price", "currency", "examples")
-BAD_CASE_COLUMNS = ("example_id", "summary", "label", "prediction", "cause", "evidence", "confidence", "text")
+BAD_CASE_COLUMNS = ("example_id", "summary", "text", "label", "prediction", "cause", "evidence", "confidence")
 WORD_COLUMNS = (
     "key", "summary", "label", "prediction", "word", "n", "contribution", "contribution_right", "examples",
 )  # fmt: skip

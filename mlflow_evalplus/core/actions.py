@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from mlflow_evalplus.core.causes import MAX_EXAMPLES, Found
 from mlflow_evalplus.core.columns import IntArray
-from mlflow_evalplus.core.evidence import Answers, Evidence, members, weak_slices
+from mlflow_evalplus.core.evidence import Answers, Evidence
 from mlflow_evalplus.core.gains import answered_anew
+from mlflow_evalplus.core.group_evidence import members, weak_slices
 from mlflow_evalplus.core.keyword_rules import Proposal
 from mlflow_evalplus.requirements import Prices
 from mlflow_evalplus.results import Estimate, SliceResult, Slices
@@ -77,14 +78,12 @@ def _of_evidence(plan: Plan) -> Iterator[Action]:
         gain, owned = evidence.effect.gain, plan.found.owner == place
         n = int(owned.sum())
         if evidence.cause == "label_suspect" and n:
-            most = float(
-                np.average(owned, weights=plan.answers.weights)
-            )  # no more can be gained than rows are relabelled
+            most = float(np.average(owned, weights=plan.answers.weights))  # no more rows than these can become right
             gain = replace(gain, value=min(gain.value, most), lower=min(gain.lower, most), upper=min(gain.upper, most))
-            yield plan.action("relabel", f"Relabel {_rows(n)} whose label is suspect", n, gain, owned)
+            yield plan.action("relabel", f"Relabel {_counted(n)} whose label is suspect", n, gain, owned)
         elif evidence.cause == "ambiguous" and place == _first(plan.found.evidence, "ambiguous") and _by_votes(plan):
             n = int(evidence.shown.sum())
-            text = f"Adjudicate {_rows(n)} on which the annotators are split"
+            text = f"Settle {_counted(n)} on which the annotators are split, and the guideline behind them"
             yield plan.action("adjudicate", text, n, gain, evidence.shown)
         elif evidence.cause == "keyword_missed":
             n = len(plan.answers.rules)
@@ -96,7 +95,7 @@ def _of_evidence(plan: Plan) -> Iterator[Action]:
             text = "Try a model that reads word order, for texts with negation, contrast or sarcasm"
             yield plan.action("model", text, None, gain, evidence.shown)
         elif evidence.cause == "confident_and_wrong" and n:
-            text = f"Read the {n:,} errors that nothing else explains: better features, or another model"
+            text = f"Read the {_counted(n, 'error')} that nothing else explains: better features, or another model"
             yield plan.action("model", text, n, gain, owned)
 
 
@@ -109,8 +108,8 @@ def _by_votes(plan: Plan) -> bool:
     return len([name for name in table.column_names if name.startswith("annotator.")]) > 1
 
 
-def _rows(n: int) -> str:
-    return f"{n:,} row" + "s" * (n != 1)
+def _counted(n: int, what: str = "row") -> str:
+    return f"{n:,} {what}" + "s" * (n != 1)
 
 
 def _of_vocabulary(plan: Plan, evidence: Evidence) -> Action:

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from mlflow_evalplus.core import actions, causes
-from mlflow_evalplus.core.columns import FloatArray, IntArray
+from mlflow_evalplus.core.columns import FloatArray, IntArray, require_columns, strings
 from mlflow_evalplus.core.evidence import Answers
 from mlflow_evalplus.core.keyword_rules import Rules, load_rules, propose
 from mlflow_evalplus.core.labels import label_quality_of
 from mlflow_evalplus.core.linear_text import LinearText, linear_text
+from mlflow_evalplus.core.occlusion import Predict
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.sources import Errors, split_errors
 from mlflow_evalplus.core.training import read_training
@@ -23,6 +25,11 @@ from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.results.attribution import Attribution
 from mlflow_evalplus.results.word_attribution import WordAttribution
+
+GIVE = (
+    "give a fitted scikit-learn classifier of texts, or a function of texts and rows that returns the scores of each "
+    "label"
+)
 
 
 def attribute(
@@ -64,6 +71,8 @@ def attribute(
 
     Raises
     ------
+    ColumnNotFound
+        `training` lacks the column `text`.
     DataError
         The rows are not at hand; a rule is wrong; the model is neither a classifier of texts nor a function.
 
@@ -83,6 +92,7 @@ def attribute(
     confidence = evaluation.confidence
     known = None
     if training is not None:
+        require_columns(training, [text] if text else [])
         known = read_training(training, text=text or wanted.task.text_column, slices=rows.slice_columns)
     errors = Errors.of(rows)
     given = Answers(rows, confidence, known, load_rules(rules, rows.labels))
@@ -108,16 +118,25 @@ def _words(rows: Predictions, model: Any, inputs: Any, max_predictions: int) -> 
     if linear:
         return attribute_words(rows, linear, inputs=inputs)
     if hasattr(model, "predict_proba"):
-        pipeline, place = model, {str(label): code for code, label in enumerate(model.classes_)}
-
-        def model(texts: Sequence[str], _: IntArray) -> FloatArray:
-            scores = np.asarray(pipeline.predict_proba(list(texts)), dtype=np.float64)
-            known = [scores[:, place[label]] if label in place else np.zeros(len(scores)) for label in rows.labels]
-            return np.column_stack(known)
-
+        model = _scores_of(model, rows.labels)
     if not callable(model):
-        raise DataError(
-            f"model is {type(model).__name__}; give a fitted scikit-learn classifier of texts, or a function of texts "
-            "and rows that returns the scores of each label"
-        )
+        raise DataError(f"model is {type(model).__name__}; {GIVE}")
     return attribute_words(rows, model, max_predictions=max_predictions) if max_predictions > 0 else None
+
+
+def _scores_of(pipeline: Any, labels: Sequence[str]) -> Predict:
+    """Return a scikit-learn classifier as a function of texts and rows."""
+    if not hasattr(pipeline, "classes_"):
+        raise DataError(f"model is {type(pipeline).__name__} without classes_, so it is not fitted; {GIVE}")
+    known = strings(pa.chunked_array([pa.array(np.asarray(pipeline.classes_).tolist())])).to_pylist()
+    place = {label: code for code, label in enumerate(known)}
+
+    def predict(texts: Sequence[str], _: IntArray) -> FloatArray:
+        try:
+            scores = np.asarray(pipeline.predict_proba(list(texts)), dtype=np.float64)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"model {type(pipeline).__name__} cannot read a list of texts: {error}; {GIVE}") from error
+        nowhere = np.zeros(len(scores))
+        return np.column_stack([scores[:, place[label]] if label in place else nowhere for label in labels])
+
+    return predict

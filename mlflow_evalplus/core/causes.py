@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mlflow_evalplus.core import evidence as clues
+from mlflow_evalplus.core import evidence as of_rows
+from mlflow_evalplus.core import group_evidence as of_groups
 from mlflow_evalplus.core.columns import IntArray
 from mlflow_evalplus.core.coverage import Coverage
 from mlflow_evalplus.core.evidence import Answers, Evidence
@@ -63,16 +64,16 @@ def find_causes(answers: Answers, slices: Slices) -> Found:
     (4, 6, 7) counts only where the group is surely answered worse than the others. Low scores come late, because
     they are also what too few training rows look like.
     """
-    vocabulary, coverage = clues.of_vocabulary(answers)
-    judged, annotated = clues.of_annotators(answers)
-    evidence = [*judged, *clues.of_rules(answers), *vocabulary, *clues.of_scores(answers, annotated)]
-    evidence += [*clues.of_cues(answers), *clues.of_slices(answers, slices), *clues.of_margin(answers)]
+    vocabulary, coverage = of_groups.of_vocabulary(answers)
+    judged, annotated = of_rows.of_annotators(answers)
+    evidence = [*judged, *of_rows.of_rules(answers), *vocabulary, *of_rows.of_scores(answers, annotated)]
+    evidence += [*of_groups.of_cues(answers), *of_groups.of_slices(answers, slices), *of_rows.of_margin(answers)]
     owner = np.full(len(answers.wrong), -1, dtype=np.int64)
     for place, one in enumerate(evidence):
         owner[answers.wrong & one.shown & (owner < 0)] = place
     left = answers.wrong & (owner < 0)
     owner[left] = len(evidence)
-    return Found([*evidence, clues.of_model(answers, left)], owner, coverage)
+    return Found([*evidence, of_rows.of_model(answers, left)], owner, coverage)
 
 
 def summarise(answers: Answers, found: Found, errors: IntArray, ids: pa.ChunkedArray | None) -> Causes:

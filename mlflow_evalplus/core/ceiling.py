@@ -5,15 +5,18 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+from scipy import stats
 
-from mlflow_evalplus.core.agreement import Votes, estimate_of, undefined
+from mlflow_evalplus.core.agreement import MIN_ITEMS, Votes, estimate_of, undefined
+from mlflow_evalplus.core.anchors import anchor_rows
 from mlflow_evalplus.core.columns import FloatArray, IntArray
-from mlflow_evalplus.core.confident_learning import confident_counts
 from mlflow_evalplus.core.consensus import dawid_skene, majority
+from mlflow_evalplus.core.intervals import wilson
 from mlflow_evalplus.results import Estimate
 
 FROM_ANNOTATORS = "annotators"
-FROM_SCORES = "confident learning, an estimate"
+FROM_SCORES = "the model's own probabilities, an estimate"
+SURE_ROWS = "of the labels of the rows of which the model is surest; what it is sure of and gets wrong makes it too low"
 ANY_ANNOTATOR = "of the labels of one annotator, all taken as equally reliable and as erring independently"
 ONE_ANNOTATOR = "of the labels of {}, taken as reliable as the other annotator"
 INDEPENDENT = (
@@ -158,10 +161,10 @@ def _adjudicated(matrix: IntArray, n_classes: int, confidence: float) -> Estimat
     return estimate_of(1 - error**2 / (n_classes - 1), psi, confidence)
 
 
-def ceiling_of_scores(labels: IntArray, scores: FloatArray, confidence: float = 0.95) -> Estimate:
-    """Return the share of the labels that confident learning holds for right.
+def ceiling_of_scores(labels: IntArray, scores: FloatArray, confidence: float = 0.95) -> Estimate | None:
+    """Return the share of the labels that is right, as far as a model's probabilities tell.
 
-    It rests on the model: one that is overconfident, or weak on a class, moves it.
+    One less the error rate of the `anchor_rows`. A model that is sure and wrong makes it too low.
 
     Parameters
     ----------
@@ -170,17 +173,16 @@ def ceiling_of_scores(labels: IntArray, scores: FloatArray, confidence: float = 
         Out-of-sample probabilities.
     confidence : float
 
-    Notes
-    -----
-    Northcutt, Jiang and Chuang (2021), doi:10.1613/jair.1.12125: the diagonal of the calibrated confident joint;
-    the interval is that of a sample stratified by label, of the rows that are confidently of some class.
+    Returns
+    -------
+    Estimate or None
+        Its n is the number of anchor rows; None where the model is nowhere sure enough.
     """
-    joint = confident_counts(labels, scores).astype(np.float64)
-    rows = np.bincount(labels, minlength=len(joint))
-    confident = joint.sum(axis=1)
-    share, right = rows / rows.sum(), joint.diagonal() / confident
-    value = float(share @ right)
-    variance = float(share**2 @ (right * (1 - right) / confident))
-    n = int(rows.sum())
-    psi = np.full(n, np.sqrt(variance * (n - 1))) if n > 1 else np.zeros(n)  # rows alike that yield this variance
-    return estimate_of(value, psi, confidence)
+    anchors = anchor_rows(labels, scores)
+    if not anchors.any():
+        return None
+    right = scores[anchors].argmax(axis=1) == labels[anchors]
+    n = len(right)
+    z = float(stats.norm.ppf((1 + confidence) / 2))
+    lower, upper = wilson(np.array([right.mean()]), np.array([float(n)]), z)
+    return Estimate(float(right.mean()), float(lower[0]), float(upper[0]), n, n < MIN_ITEMS)

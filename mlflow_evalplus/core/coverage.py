@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlflow_evalplus.core.columns import FloatArray, IntArray
-from mlflow_evalplus.core.words import tokenise
+from mlflow_evalplus.core.words import tally, tokenise
 
 MIN_SEEN = 3  # training texts that must hold a word before a model can have learnt it
 
@@ -56,7 +56,7 @@ def coverage(texts: pa.ChunkedArray, training: pa.ChunkedArray) -> Coverage:
     n = len(training)
     tokens = tokenise(pa.chunked_array([*training.cast(pa.string()).chunks, *texts.cast(pa.string()).chunks]))
     size = max(len(tokens.vocabulary), 1)
-    rows, codes = np.divmod(np.unique(tokens.rows * size + tokens.codes), size)
+    rows, codes = np.divmod(tally(tokens.rows * size + tokens.codes)[0], size)
     ours = rows >= n
     unfamiliar = np.bincount(codes[~ours], minlength=size) < MIN_SEEN
     rows, codes = rows[ours] - n, codes[ours]

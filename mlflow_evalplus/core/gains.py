@@ -9,7 +9,7 @@ import numpy as np
 
 from mlflow_evalplus.core.columns import FloatArray
 from mlflow_evalplus.core.counts import Counts, count_cells
-from mlflow_evalplus.core.intervals import effective_rows, estimate, influence, quantile, variance
+from mlflow_evalplus.core.intervals import ROUNDING, effective_rows, estimate, influence, quantile, variance
 from mlflow_evalplus.core.metrics import Metric
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.results import Estimate
@@ -100,8 +100,8 @@ def _gain(
     (value,), psi = influence(Metric("gain", gain, low=-1.0), margin.shares.reshape(-1, 2, 2))
     (z,), (spread,) = quantile(margin, confidence), variance(margin, psi.reshape(1, 4))
     n = int(margin.rows.sum())
-    (independent,) = effective_rows(margin, np.ones(4))
-    half = max(z * float(np.sqrt(spread)), z**2 / (independent + z**2))  # at least Wilson's upper bound of 0 / n
+    alike = n if spread > ROUNDING else float(effective_rows(margin, np.ones(4))[0])
+    half = max(z * float(np.sqrt(spread)), z**2 / (alike + z**2))  # at least Wilson's upper bound of 0 / n
     lower, upper = (float(np.clip(value + side, -1, 1)) for side in (-half, half))
     (after,) = estimate(Metric("accuracy", accuracy), counts, margin, confidence).each()
     return Gain(Estimate(float(value), lower, upper, n), after)
@@ -152,4 +152,6 @@ def _more_right(p: FloatArray) -> tuple[FloatArray, FloatArray]:
     rate, gradient = _rate_inside(p)
     one = np.ones(len(p))
     right = p[:, :, 0].sum(axis=1)
-    return np.minimum(right + rate, 1.0), gradient + _cells(p, one, 0 * one, one, 0 * one)
+    gradient += _cells(p, one, 0 * one, one, 0 * one)
+    cut = right + rate > 1 - ROUNDING
+    return np.where(cut, 1.0, right + rate), np.where(cut[:, None, None], 0.0, gradient)

@@ -56,7 +56,9 @@ def load_rules(source: Rules | None, labels: Sequence[str]) -> tuple[Rule, ...]:
             rows = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise DataError(f"the keyword rules {str(source)!r} cannot be read: {error}") from None
-    if isinstance(rows, Mapping):
+    if isinstance(rows, Mapping) and {"pattern", "label"} <= set(rows):
+        rows = [rows]  # one rule, of a list that was forgotten
+    elif isinstance(rows, Mapping):
         rows = [{"pattern": pattern, "label": label} for pattern, label in rows.items()]
     if not isinstance(rows, (list, tuple)):
         raise DataError(f"keyword rules are {type(rows).__name__}; give a list of {{pattern: …, label: …}}")

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mlflow_evalplus.core import confident_learning
 from mlflow_evalplus.core.agreement import Votes, against_others, agreement, cohen_kappa, estimate_of
-from mlflow_evalplus.core.ceiling import FROM_ANNOTATORS, FROM_SCORES, ceiling, ceiling_of_scores
+from mlflow_evalplus.core.ceiling import FROM_ANNOTATORS, FROM_SCORES, SURE_ROWS, ceiling, ceiling_of_scores
 from mlflow_evalplus.core.columns import FloatArray, IntArray, convert, encoded, select
 from mlflow_evalplus.core.consensus import DawidSkene, dawid_skene, majority, to_adjudicate
 from mlflow_evalplus.core.predictions import Predictions, known_labels
@@ -244,12 +244,14 @@ def _of_scores(predictions: Predictions, label: IntArray, confidence: float) -> 
     behind = (scores[np.arange(len(label)), label] - scores.max(axis=1))[suspects]
     queue = suspects[np.argsort(behind, kind="stable")]
     best = ceiling_of_scores(label, scores, confidence)
-    joint = confident_learning.confident_joint(label, scores).tolist()
+    k, meant = scores.shape[1], label.copy()
+    meant[suspects] = scores[suspects].argmax(axis=1)
+    joint = np.bincount(label * k + meant, minlength=k * k).reshape(k, k).tolist()
     ids = predictions.with_ids().table["example_id"]
     return LabelQuality(
         (), len(label), tuple(_ceiling_row(best)), predictions.labels, tuple(map(tuple, joint)), 0, 0, 0, 0, len(queue),
         _disputed(queue[:MAX_STORED], ids, scores.argmax(axis=1), predictions.labels), best, FROM_SCORES,
-        "of the labels, as the model's own probabilities see them",
+        SURE_ROWS if best else "",
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -85,8 +86,10 @@ class Predictions:
 
         Rows that hash alike get a running number (``…-2``), in row order.
         """
-        if "example_id" in self.table.column_names:
-            return self
+        return self if "example_id" in self.table.column_names else self._identified
+
+    @cached_property
+    def _identified(self) -> Predictions:
         contents, which = self._contents()
         keys = pa.array([hashlib.blake2b(content.encode(), digest_size=8).hexdigest() for content in contents])
         narrow = np.uint16 if len(contents) < 2**16 else np.int64  # sorted by radix, ten times as fast

@@ -157,7 +157,8 @@ SARCASM = (
 # A button or a name in quotation marks; thanks that go on; an "as if" that compares.
 NO_SARCASM = (
     r"(?i)\b(?:click|tap|press|hit|select|choose|open|under|called|named|labell?ed|says?|said|states?|reads?|word)\w*"
-    r"(?: (?:on|the|a|as))* [\"“'‘][^\"“”‘’]{1,30}[\"”'’]|[\"“'‘][^\"“”‘’]{1,30}[\"”'’] (?:button|tab|menu|page|link|section)"
+    r"(?: (?:on|the|a|as))* [\"“'‘][^\"“”‘’]{1,30}[\"”'’]"
+    r"|[\"“'‘][^\"“”‘’]{1,30}[\"”'’] (?:button|tab|menu|page|link|section)"
     r"|\b(?:oh|well),? (?:great|brilliant|wonderful|fantastic|lovely|perfect)[,.!]* (?:thanks|thank you|cheers)"
     r"(?:[,.!]|\s*$| (?:so|very) much(?:[,.!]|\s*$))|\bas if (?:by magic|it were|nothing)\b|好一[个個][月人小]"
     r"|[点點]击?(?:了|一下)?[“\"]\p{Han}{2,8}[”\"]|[“\"]\p{Han}{2,8}[”\"](?:按钮|按鈕|页|頁|栏|菜单|选项)"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.columns import MAX_NUMBERS, column_names, encoded, select, strings
+from mlflow_evalplus.core.columns import MAX_NUMBERS, IntArray, column_names, encoded, select, strings
 from mlflow_evalplus.core.text import derived_slices, text_slice
 
 
@@ -23,25 +23,29 @@ class Training:
     ----------
     n : int
     texts : pyarrow.ChunkedArray or None
-    slices : dict of str to (sequence of str)
-        Slice column → each row's value, for the columns that the training rows have; none that is cut at its quartiles,
-        which are other ones in other rows.
+    slices : dict of str to (int array, list of str)
+        Slice column → each row's code, and the values that the codes stand for; of the columns that the training rows
+        have, but none that is cut at its quartiles, which are other ones in other rows.
     numbers : frozenset of str
         The columns among them that hold numbers.
     """
 
     n: int
     texts: pa.ChunkedArray | None
-    slices: Mapping[str, Sequence[str]]
+    slices: Mapping[str, tuple[IntArray, list[str]]]
     numbers: frozenset[str] = frozenset()
 
     def rows_in(self, columns: Sequence[str], values: Sequence[str]) -> int | None:
-        """Return the number of training rows in a slice; None where a column is not known, or was cut in the test rows."""
+        """Return the number of training rows in a slice; None where that is not known."""
         if not all(column in self.slices for column in columns):
             return None
         if any(column in self.numbers and _is_bin(value) for column, value in zip(columns, values, strict=True)):
-            return None
-        return Counter(zip(*(self.slices[column] for column in columns), strict=True))[tuple(values)]
+            return None  # the evaluated rows were cut at their quartiles
+        inside = np.ones(self.n, dtype=np.bool_)
+        for column, value in zip(columns, values, strict=True):
+            codes, known = self.slices[column]
+            inside &= codes == (known.index(value) if value in known else -1)
+        return int(inside.sum())
 
 
 def read_training(frame: Any, *, text: str | None, slices: Sequence[str]) -> Training:
@@ -64,8 +68,9 @@ def read_training(frame: Any, *, text: str | None, slices: Sequence[str]) -> Tra
     values = {column: encoded(table[column], names.MISSING) for column in own if column not in cut}
     if texts is not None:
         values |= {name: text_slice(texts, name) for name in derived_slices(slices, known)}
-    listed = {column: value.to_pylist() for column, value in values.items()}
-    return Training(table.num_rows, texts, listed, frozenset(numbers - cut))
+    coded = {column: value.chunk(0) for column, value in values.items()}
+    slices_of = {column: (value.indices.to_numpy(), value.dictionary.to_pylist()) for column, value in coded.items()}
+    return Training(table.num_rows, texts, slices_of, frozenset(numbers - cut))
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -293,14 +293,14 @@ def term_entries(
     both = np.minimum(uses[1:], uses[:-1]) >= min_phrase_rows  # else the phrase is rarer still
     second = 1 + np.flatnonzero(tokens.follows[1:] & both)
     pairs = tokens.codes[second - 1] * n_words + tokens.codes[second]
-    different, n_uses = _tally(pairs)
+    different, n_uses = tally(pairs)
     different = different[n_uses >= min_phrase_rows]
     often = np.isin(pairs, different)
     second, pairs = second[often], pairs[often]
     size = n_words + len(different)
     codes = np.concatenate([tokens.codes[frequent], n_words + np.searchsorted(different, pairs)])
     rows = np.concatenate([tokens.rows[frequent], tokens.rows[second]])
-    rows, codes = np.divmod(_tally(rows * size + codes)[0], max(size, 1))
+    rows, codes = np.divmod(tally(rows * size + codes)[0], max(size, 1))
     n_rows = np.bincount(codes, minlength=size)
     kept = np.flatnonzero(n_rows >= np.repeat([max(min_rows, 1), max(min_phrase_rows, 1)], [n_words, size - n_words]))
     first, last = np.divmod(different, max(n_words, 1))
@@ -315,8 +315,8 @@ def term_entries(
     return rows[listed], place[codes[listed]], [names[code] for code in order]
 
 
-def _tally(values: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the different values, sorted, and how often each occurs; `np.unique` takes ten times as long."""
+def tally(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the different values (not negative), sorted, and how often each occurs; 10 × as fast as `np.unique`."""
     ordered = np.sort(values)
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
     return ordered[starts], np.diff(starts, append=len(ordered))

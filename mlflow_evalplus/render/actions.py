@@ -17,4 +17,4 @@ def table(actions: Actions) -> str:
     rows = [(f"{place}. {row.text}", row.summary) for place, row in enumerate(actions.rows[:MAX_ROWS], 1)]
     left = len(actions.rows) - MAX_ROWS
     more = f"\n\n… {left} more in `{names.ACTIONS_TABLE}`." if left > 0 else ""
-    return markdown.table(["what to do next", "expected gain in accuracy"], rows, limit=MAX_TEXT) + more
+    return markdown.table(["what to do next", "expected gain"], rows, limit=MAX_TEXT) + more

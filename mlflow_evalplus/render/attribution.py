@@ -29,7 +29,7 @@ def page(attribution: Attribution) -> str:
         _answer(attribution, pairs, above, words),
         causes.page_part(attribution.causes),
         "#### Sources",
-        _table(["label → prediction", "share of errors (errors)"], [(row.name, _share(row)) for row in pairs]),
+        _table(["label → prediction", "of the errors"], [(row.name, _share(row)) for row in pairs]),
         _table(["slice (n)", "errors above average"], [(_name(row), _excess(row)) for row in above]),
         _table(
             ["word (n)", "error rate with / without"],

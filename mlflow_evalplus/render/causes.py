@@ -21,7 +21,7 @@ def page_part(causes: Causes) -> str:
     return "\n\n".join([
         "#### Causes",
         f"Most errors ({first.share_of_errors:.0%}): **{first.title}**. To do: {first.action}.",
-        markdown.table(["cause (errors, share)", "accuracy if fixed"], rows),
+        markdown.table(["cause (errors)", "accuracy if fixed"], rows),
         "Each error has one cause. The fixes overlap, so what they buy does not add up.",
     ])  # fmt: skip
 

@@ -67,8 +67,9 @@ def sentences(quality: LabelQuality, accuracy: Estimate | None = None, launch: f
         beyond = f" (Fleiss' κ {interval(kappa)})" if kappa.defined else ""
         said["agreement"] = f"Annotators agree on {100 * agree.value:.1f} % of pairs of votes{beyond}."
     if best is None:
-        return {**said, "ceiling": "What accuracy the labels allow cannot be told from these votes."}
-    how = "" if quality.annotators else ", by confident learning, an estimate"
+        why = "from these votes" if quality.annotators else "by this model: it is nowhere sure enough"
+        return {**said, "ceiling": f"What accuracy the labels allow cannot be told {why}."}
+    how = "" if quality.annotators else ", as far as the model's own probabilities tell: an estimate"
     said["ceiling"] = f"A perfect model would score {interval(best)} on these labels{how}."
     if accuracy and accuracy.defined:
         points = 100 * (best.value - accuracy.value)

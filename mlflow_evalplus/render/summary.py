@@ -71,7 +71,7 @@ def _more_needed(gate: Gate) -> float:
 
 def _next(evaluation: Evaluation) -> str:
     steps = next_steps(evaluation)
-    return "### What now\n\n" + "\n".join(f"- {markdown.escape(step, limit=400)}" for step in steps) if steps else ""
+    return "### Look closer\n\n" + "\n".join(f"- {markdown.escape(step, limit=400)}" for step in steps) if steps else ""
 
 
 def _ceiling(evaluation: Evaluation) -> str:

@@ -193,7 +193,7 @@ class Cases:
         import pandas as pd
 
         rows = [
-            (row.example_id, row.summary, row.label, row.prediction, row.cause, row.evidence, row.confidence, row.text)
+            (row.example_id, row.summary, row.text, row.label, row.prediction, row.cause, row.evidence, row.confidence)
             for row in self.rows
         ]
         return pd.DataFrame(rows, columns=list(names.BAD_CASE_COLUMNS))

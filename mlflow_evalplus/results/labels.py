@@ -77,7 +77,7 @@ class LabelQuality:
         Of the rows and columns of `confusion`; votes may know more of them than the label column.
     confusion : tuple of tuple of int
         Votes of the first annotator × votes of the second; with more annotators each two votes of a row count once
-        in each direction. Without annotators: label × what it should be, by confident learning.
+        in each direction. Without annotators: label × what it should be by the model, where it is suspect.
     n_agreed, n_majority, n_split : int
         Rows with two votes or more where all votes agree; more than half, not all, do; no label has more than half.
     n_overruled : int
@@ -92,7 +92,7 @@ class LabelQuality:
         The accuracy that a perfect model would reach on the label column (without one: on the labels of one
         annotator); None where it cannot be told.
     ceiling_from : str
-        ``annotators`` or ``confident learning, an estimate``.
+        ``annotators`` or ``the model's own probabilities, an estimate``.
     ceiling_note : str
         What was assumed of the labels.
     """

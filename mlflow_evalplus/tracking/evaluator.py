@@ -124,7 +124,7 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
     if model is not None and named["text"]:
         explainer = explainer_of(model, features, named["text"], predictions.labels, hidden=hidden, output=output)
     return attribute(
-        evaluation, training=config.get("training"), text=named["text"], rules=config.get("rules"),
+        evaluation, training=config.get("training"), text=config.get("text"), rules=config.get("rules"),
         max_predictions=config.get("max_predictions", 0), **(vars(explainer) if explainer else {}),
     )  # fmt: skip
 

@@ -104,16 +104,20 @@ def _active_run() -> str:
 def _upload(
     client: MlflowClient, run_id: str, files: Sequence[Table | Figure | Page], evaluation: Evaluation | None = None
 ) -> None:
-    with TemporaryDirectory(prefix="evalplus-") as name:
-        folder = Path(name)
-        (folder / names.EVALUATION).parent.mkdir()
-        for item in files:
-            _write(item, folder / item.path)
-        if evaluation is not None:
-            (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
-            if evaluation.predictions is not None:
-                _write_rows(evaluation.predictions.with_ids().table, folder / names.PREDICTIONS)
-        client.log_artifacts(run_id, name)
+    with TemporaryDirectory(prefix="evalplus-") as folder:
+        _write_files(files, evaluation, Path(folder))
+        client.log_artifacts(run_id, folder)
+
+
+def _write_files(files: Sequence[Table | Figure | Page], evaluation: Evaluation | None, folder: Path) -> None:
+    (folder / names.EVALUATION).parent.mkdir()
+    for item in files:
+        _write(item, folder / item.path)
+    if evaluation is None:
+        return
+    (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
+    if evaluation.predictions is not None:
+        _write_rows(evaluation.predictions.with_ids().table, folder / names.PREDICTIONS)
 
 
 def _write(item: Table | Figure | Page, path: Path) -> None:

@@ -55,7 +55,7 @@ def test_help_takes_at_most_twice_a_bare_click_program(tmp_path: Path) -> None:
 def evaluation() -> Evaluation:
     """Return an evaluation of the usual size: the shipped messages, as one annotator would answer them."""
     messages = pd.read_csv(RECIPE / "messages.csv", keep_default_na=False)
-    return ep.evaluate(messages, prediction="annotator_a", requirements=RECIPE / "requirements.yaml")
+    return ep.attribute(ep.evaluate(messages, prediction="annotator_a", requirements=RECIPE / "requirements.yaml"))
 
 
 @pytest.fixture
@@ -75,10 +75,11 @@ def test_logging_costs_little_more_than_the_bare_calls(
     """
     client = mlflow.MlflowClient()
     experiment = mlflow.get_experiment_by_name("tests").experiment_id
-    described, tags = writer.describe(evaluation), writer._tags(evaluation)
+    described, tags, data = writer.describe(evaluation), writer._tags(evaluation), writer._data(evaluation)
     monkeypatch.setattr(writer, "describe", lambda *_: described)
     monkeypatch.setattr(writer, "_tags", lambda _: tags)
-    monkeypatch.setattr(writer, "_write_files", lambda _, files, folder: copy(folder))
+    monkeypatch.setattr(writer, "_data", lambda _: data)
+    monkeypatch.setattr(writer, "_write_files", lambda files, evaluation, folder: copy(folder))
 
     def copy(folder: Path) -> None:
         shutil.copytree(rendered, folder, dirs_exist_ok=True)
@@ -91,6 +92,7 @@ def test_logging_costs_little_more_than_the_bare_calls(
         with TemporaryDirectory() as folder:
             copy(Path(folder))
             client.log_artifacts(run_id, folder)
+        client.log_inputs(run_id, [data])
         now = int(1000 * time.time())
         client.log_batch(
             run_id,

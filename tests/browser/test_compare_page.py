@@ -49,6 +49,9 @@ def test_compare_page_shows_matrices_and_slice_tables_in_columns(address: str, s
         ui.open_compared_artifact(page, names.SLICES_PAGE)
         tables = [title.bounding_box() for title in page.get_by_text("channel (n)").all()]
         assert len({round(box["x"]) for box in tables if box}) == 4
+        ui.open_compared_artifact(page, names.ATTRIBUTION_PAGE)
+        causes = [title.bounding_box() for title in page.get_by_text("cause (errors)").all()]
+        assert len({round(box["x"]) for box in causes if box}) == 4
 
 
 def test_run_page_opens_with_the_verdict(address: str, series: Series) -> None:
@@ -58,4 +61,4 @@ def test_run_page_opens_with_the_verdict(address: str, series: Series) -> None:
             f"{address}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}?workflowType=machine_learning"
         )
         page.get_by_role("heading", name="undecided").first.wait_for(timeout=30_000)
-        assert page.get_by_text("What now").first.is_visible()
+        assert page.get_by_text("what to do next").first.is_visible()

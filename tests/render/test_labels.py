@@ -55,11 +55,14 @@ def test_tables_have_two_columns_at_most_20_rows_and_no_markup_of_the_data() -> 
 
 
 def test_scores_are_named_an_estimate_and_no_ceiling_is_said() -> None:
-    frame = pd.DataFrame({"label": ["n", "p"] * 50, "n": [0.9, 0.1] * 50, "p": [0.1, 0.9] * 50})
+    frame = pd.DataFrame({"label": ["n", "p"] * 50, "n": [0.95, 0.05] * 50, "p": [0.05, 0.95] * 50})
     found = label_quality_of(read(frame, prediction="label", scores={"n": "n", "p": "p"}))
     assert found is not None
-    assert "by confident learning, an estimate" in page(found).splitlines()[2]
+    assert "as far as the model's own probabilities tell: an estimate" in page(found).splitlines()[2]
     assert "consensus" not in page(found)
+    unsure = label_quality_of(read(frame.assign(n=0.6, p=0.4), prediction="label", scores={"n": "n", "p": "p"}))
+    assert unsure is not None
+    assert "cannot be told by this model: it is nowhere sure enough" in page(unsure)
     opposed = label_quality(pd.DataFrame({"a": ["n", "p"], "b": ["p", "n"]}), ["a", "b"])
     assert "cannot be told" in sentences(opposed, RUN, 0.9)["ceiling"]
     assert opposed.reachable(0.5) is None
