@@ -34,9 +34,9 @@ def main() -> None:
             ui.open_compare_page(page, address + path)
             ui.open_compared_artifact(page, "evalplus_confusion_matrix.png")
             page.screenshot(path=IMAGES / "matrices.png", clip={"x": 200, "y": 0, "width": 1300, "height": 620})
-            ui.open_compared_artifact(page, "evalplus_slices.md")
-            page.screenshot(path=IMAGES / "slices.png", clip={"x": 200, "y": 290, "width": 1300, "height": 890})
-    _stack(IMAGES / "compare.png", IMAGES / "matrices.png", IMAGES / "slices.png")
+            ui.open_compared_artifact(page, "evalplus_attribution.md")
+            page.screenshot(path=IMAGES / "causes.png", clip={"x": 200, "y": 290, "width": 1300, "height": 860})
+    _stack(IMAGES / "compare.png", IMAGES / "matrices.png", IMAGES / "causes.png")
 
 
 def _stack(target: Path, *parts: Path) -> None:

@@ -55,7 +55,8 @@ def load_rules(source: Rules | None, labels: Sequence[str]) -> tuple[Rule, ...]:
         try:
             rows = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise DataError(f"the keyword rules {str(source)!r} cannot be read: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise DataError(f"the keyword rules {str(source)!r} cannot be read: {reason}") from None
     if isinstance(rows, Mapping) and {"pattern", "label"} <= set(rows):
         rows = [rows]  # one rule, of a list that was forgotten
     elif isinstance(rows, Mapping):

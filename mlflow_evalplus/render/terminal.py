@@ -18,6 +18,7 @@ from mlflow_evalplus.results import Evaluation, Verdict
 from mlflow_evalplus.results.labels import LabelQuality
 
 MAX_WEAK = 10
+MAX_ACTIONS = 5
 MAX_QUEUE = 10
 
 
@@ -35,7 +36,7 @@ def verdict(verdict: Verdict) -> Table:
 
 
 def overview(evaluation: Evaluation) -> Iterator[RenderableType]:
-    """Yield the key figures, the weak slices, the gates and the verdict."""
+    """Yield the key figures, the weak slices, what to do next, the gates and the verdict."""
     figures = Table("metric", f"value [{evaluation.confidence:.0%} interval]", box=box.SIMPLE_HEAD)
     for key in KEY_FIGURES:
         if key in evaluation.metrics:
@@ -47,6 +48,9 @@ def overview(evaluation: Evaluation) -> Iterator[RenderableType]:
         for row in weak[:MAX_WEAK]:
             table.add_row(Text(row.name), str(row.n), Text(interval(row.metrics["accuracy"])), gap(row))
         yield table
+    if evaluation.attribution:
+        rows = [(action.text, action.summary) for action in evaluation.attribution.actions.rows[:MAX_ACTIONS]]
+        yield from _grids(["what to do next", "expected gain"], rows)
     if evaluation.verdict.gates:
         yield verdict(evaluation.verdict)
     yield Text(f"{evaluation.n:,} examples. {evaluation.verdict.sentence}")
