@@ -19,6 +19,8 @@ from mlflow_evalplus.cli.options import columns, console, epilog, json_option, p
 @click.option("--annotators", multiple=True, required=True, metavar="COLUMN...", help="Columns of votes, two or more.")
 @click.option("--label", metavar="COLUMN", help="Column of the gold answers.  [default: 'label' if every row has one]")
 @click.option("--slices", metavar="COLUMN,...", help="Slice columns.")
+@click.option("--weight", metavar="COLUMN", help="Column of how much each row counts.")
+@click.option("--cluster", metavar="COLUMN", help="Column of what rows belong together by, such as a customer.")
 @click.option("--id", "example_id", metavar="COLUMN", help="Column that names each row.  [default: row numbers from 0]")
 @click.option(
     "--launch", type=click.FloatRange(0, 1), metavar="ACCURACY", help="Is this accuracy, such as 0.9, in reach?"
@@ -31,6 +33,8 @@ def command(
     annotators: tuple[str, ...],
     label: str | None,
     slices: str | None,
+    weight: str | None,
+    cluster: str | None,
     example_id: str | None,
     launch: float | None,
     output: str | None,
@@ -41,17 +45,23 @@ def command(
     FILE, a CSV, JSONL or Parquet file, comes first.
     """
     from dataclasses import asdict
+    from pathlib import Path
 
     from mlflow_evalplus.core.files import read_file
     from mlflow_evalplus.core.labels import MAX_STORED, label_quality
+    from mlflow_evalplus.errors import DataError
     from mlflow_evalplus.render.terminal import labels
 
+    if more and Path(more[-1]).suffix and not Path(data).suffix and not Path(data).exists():
+        named = " ".join([*annotators, data, *more[:-1]])
+        raise DataError(f"FILE comes first: mlflow-evalplus labels {more[-1]} --annotators {named}")
     frame = read_file(data)
     if not label and "label" in frame and frame["label"].notna().all():
         label = "label"
     quality = label_quality(
         frame, columns(",".join([*annotators, *more])), label=label or None, slices=columns(slices),
-        example_id=example_id or None, max_adjudicate=len(frame) if output else MAX_STORED,
+        example_id=example_id or None, weight=weight or None, cluster=cluster or None,
+        max_adjudicate=len(frame) if output else MAX_STORED,
     )  # fmt: skip
     if output:
         queue = frame.iloc[[row.row for row in quality.adjudicate]]

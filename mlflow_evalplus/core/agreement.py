@@ -53,7 +53,66 @@ class Votes:
         return counted.reshape(self.n_items, self.n_classes).astype(np.float64)
 
 
-def agreement(counts: FloatArray, confidence: float = 0.95) -> dict[str, Estimate]:
+@dataclass(frozen=True)
+class Drawn:
+    """How much each item counts, and which items were drawn together.
+
+    Attributes
+    ----------
+    weights : float array, [items], optional
+        Above 0; without them all items count alike.
+    clusters : int array, [items], optional
+        Items of one code were drawn together; without them each was drawn alone.
+
+    Examples
+    --------
+    >>> drawn = Drawn(weights=np.array([3.0, 1.0]))
+    >>> drawn.mean(np.array([1.0, 0.0])), drawn.scaled(2).tolist()
+    (0.75, [1.5, 0.5])
+    """
+
+    weights: FloatArray | None = None
+    clusters: IntArray | None = None
+
+    def of(self, items: np.ndarray) -> Drawn:
+        """Return the same for some of the items, given by a mask or by their numbers."""
+        weights, clusters = (None if array is None else array[items] for array in (self.weights, self.clusters))
+        return Drawn(weights, clusters)
+
+    def scaled(self, n: int) -> FloatArray:
+        """Return the weights of the n items, of mean 1."""
+        return np.ones(n) if self.weights is None or not n else self.weights / self.weights.mean()
+
+    def mean(self, values: np.ndarray) -> float:
+        """Return the weighted mean of a value per item."""
+        return float(np.average(values, weights=self.weights))
+
+    def sum_of_squares(self, psi: FloatArray) -> float:
+        """Return ``Σ_clusters (Σ_items w ψ)²``."""
+        totals = self.scaled(len(psi)) * psi
+        if self.clusters is not None:
+            totals = np.bincount(self.clusters, totals).astype(np.float64)
+        return float((totals**2).sum())
+
+    def effective(self, n: int) -> float:
+        """Return ``n² / Σ_clusters (Σ_items w)²``: n, or the clusters, if all count alike."""
+        return n**2 / self.sum_of_squares(np.ones(n)) if n else 0.0
+
+    def units(self, n: int) -> float:
+        """Return what was drawn: the clusters, else the effective items."""
+        return self.effective(n) if self.clusters is None else float(len(np.unique(self.clusters)))
+
+    def quantile(self, confidence: float, n: int) -> float:
+        """Return the two-sided quantile: normal where n items were drawn alike, else Student's t."""
+        tail, units = (1 + confidence) / 2, self.units(n)
+        alike = self.clusters is None and units > (1 - 1e-9) * n
+        return float(stats.norm.ppf(tail) if alike else stats.t.ppf(tail, max(units - 1, 1)))
+
+
+ALIKE = Drawn()
+
+
+def agreement(counts: FloatArray, confidence: float = 0.95, drawn: Drawn = ALIKE) -> dict[str, Estimate]:
     """Return percent agreement, Fleiss' kappa and Krippendorff's alpha (nominal), each with an interval.
 
     Items with fewer than two votes are left out. With unequal numbers of votes percent agreement is the mean over
@@ -65,6 +124,8 @@ def agreement(counts: FloatArray, confidence: float = 0.95) -> dict[str, Estimat
     counts : float array, [items, classes]
         Votes; see `Votes.counts`.
     confidence : float
+    drawn : Drawn
+        Weights and clusters of the items.
 
     Notes
     -----
@@ -78,23 +139,24 @@ def agreement(counts: FloatArray, confidence: float = 0.95) -> dict[str, Estimat
     >>> print(found["percent_agreement"], "|", found["fleiss_kappa"])
     0.750 [0.256, 0.963] n=4 | 0.467 [-0.526, 0.921] n=4
     """
-    counts = counts[counts.sum(axis=1) >= 2]
+    several = counts.sum(axis=1) >= 2
+    counts, drawn = counts[several], drawn.of(several)
     if not len(counts):
         return dict.fromkeys(("percent_agreement", "fleiss_kappa", "krippendorff_alpha"), undefined(0))
-    votes = counts.sum(axis=1)
+    votes, weights = counts.sum(axis=1), drawn.scaled(len(counts))
     agree = pairs_agreeing(counts)
-    mean, mean_votes = float(agree.mean()), votes.mean()
-    share = counts.sum(axis=0) / votes.sum()
+    mean, mean_votes, all_votes = drawn.mean(agree), drawn.mean(votes), float(weights @ votes)
+    share = weights @ counts / all_votes
     chance = float((share**2).sum())
     chance_psi = 2 * (counts @ share - votes * chance) / mean_votes
-    pooled = float(agree @ votes / votes.sum())
+    pooled = float((weights * agree) @ votes / all_votes)
     pooled_psi = votes * (agree - pooled) / mean_votes
     # alpha takes two votes for chance without putting the first one back
-    exact = (chance * votes.sum() - 1) / (votes.sum() - 1)
+    exact = (chance * all_votes - 1) / (all_votes - 1)
     return {
-        "percent_agreement": estimate_of(mean, agree - mean, confidence),
-        "fleiss_kappa": _beyond_chance(mean, agree - mean, chance, chance_psi, confidence),
-        "krippendorff_alpha": _beyond_chance(pooled, pooled_psi, exact, chance_psi, confidence),
+        "percent_agreement": estimate_of(mean, agree - mean, confidence, drawn=drawn),
+        "fleiss_kappa": _beyond_chance(mean, agree - mean, chance, chance_psi, confidence, drawn),
+        "krippendorff_alpha": _beyond_chance(pooled, pooled_psi, exact, chance_psi, confidence, drawn),
     }
 
 
@@ -119,7 +181,9 @@ def against_others(counts: FloatArray, code: int) -> FloatArray:
     return np.column_stack([counts[:, code], counts.sum(axis=1) - counts[:, code]])
 
 
-def cohen_kappa(one: IntArray, other: IntArray, n_classes: int, confidence: float = 0.95) -> Estimate:
+def cohen_kappa(
+    one: IntArray, other: IntArray, n_classes: int, confidence: float = 0.95, drawn: Drawn = ALIKE
+) -> Estimate:
     """Return Cohen's kappa of two annotators over the items that both voted on; -1 is no vote.
 
     Notes
@@ -132,39 +196,39 @@ def cohen_kappa(one: IntArray, other: IntArray, n_classes: int, confidence: floa
     0.500 [-0.399, 0.909] n=4
     """
     both = (one >= 0) & (other >= 0)
-    one, other = one[both], other[both]
+    one, other, drawn = one[both], other[both], drawn.of(both)
     if not len(one):
         return undefined(0)
-    shares = [np.bincount(codes, minlength=n_classes) / len(one) for codes in (one, other)]
+    weights = drawn.scaled(len(one))
+    shares = [np.bincount(codes, weights, n_classes) / len(one) for codes in (one, other)]
     chance = float(shares[0] @ shares[1])
     agree = (one == other).astype(np.float64)
-    chance_psi = shares[1][one] + shares[0][other] - 2 * chance
-    return _beyond_chance(agree.mean(), agree - agree.mean(), chance, chance_psi, confidence)
+    mean, chance_psi = drawn.mean(agree), shares[1][one] + shares[0][other] - 2 * chance
+    return _beyond_chance(mean, agree - mean, chance, chance_psi, confidence, drawn)
 
 
 def _beyond_chance(
-    observed: float, observed_psi: FloatArray, chance: float, chance_psi: FloatArray, confidence: float
+    observed: float, observed_psi: FloatArray, chance: float, chance_psi: FloatArray, confidence: float, drawn: Drawn
 ) -> Estimate:
     if 1 - chance < ROUNDING:
         return undefined(len(observed_psi))
     value = (observed - chance) / (1 - chance)
     psi = observed_psi / (1 - chance) - (1 - observed) / (1 - chance) ** 2 * chance_psi
-    return estimate_of(value, psi, confidence, low=-1.0)
+    return estimate_of(value, psi, confidence, low=-1.0, drawn=drawn)
 
 
-def estimate_of(value: float, psi: FloatArray, confidence: float, low: float = 0.0) -> Estimate:
-    """Return the estimate of a figure from `low` to 1, given each item's influence `psi` on it, of mean 0."""
+def estimate_of(value: float, psi: FloatArray, confidence: float, low: float = 0.0, drawn: Drawn = ALIKE) -> Estimate:
+    """Return the estimate of a figure from `low` to 1, given each item's influence `psi` on it, of weighted mean 0."""
     n = len(psi)
-    span = 1 - low
+    span, units, alike = 1 - low, drawn.units(n), drawn.effective(n)
     unit = min(max((value - low) / span, 0.0), 1.0)
-    variance = float((psi**2).sum()) / max(n * (n - 1), 1) / span**2
+    variance = drawn.sum_of_squares(psi) / max(n, 1) ** 2 / (1 - 1 / max(units, 2)) / span**2
     error = min(np.sqrt(variance), 0.5)
     inner = min(max(unit, error), 1 - error)  # at its very end a figure that varies rests on some items, not none
-    n_eff = min(inner * (1 - inner) / variance, 3 * n) if variance > ROUNDING else n
-    z = float(stats.norm.ppf((1 + confidence) / 2))
-    lower, upper = wilson(np.array([unit]), np.array([float(n_eff)]), z)
+    n_eff = min(inner * (1 - inner) / variance, 3 * n) if variance > ROUNDING else alike
+    lower, upper = wilson(np.array([unit]), np.array([float(n_eff)]), drawn.quantile(confidence, n))
     value, *bounds = (low + span * float(share) for share in (unit, lower[0], upper[0]))
-    return Estimate(value, bounds[0], bounds[1], n, n < MIN_ITEMS)
+    return Estimate(value, bounds[0], bounds[1], n, min(n, round(units)) < MIN_ITEMS)
 
 
 def undefined(n: int) -> Estimate:

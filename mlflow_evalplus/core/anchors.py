@@ -30,7 +30,8 @@ def anchor_rows(labels: IntArray, scores: FloatArray) -> np.ndarray:
     Returns
     -------
     bool array, [rows]
-        None where the model is nowhere surer than 0.9 on average, or where it would be fewer than 30 rows.
+        None where the model is nowhere surer than 0.9 on average, or where it would be fewer than 30 rows: so too where
+        all probabilities are 0 or 1, which tell no surer row from others.
 
     Notes
     -----
@@ -60,10 +61,15 @@ def anchor_rows(labels: IntArray, scores: FloatArray) -> np.ndarray:
 
 
 def _surest(best: IntArray, sure: FloatArray, share: float) -> np.ndarray:
+    """Return the rows of each prediction that are surer than all others of it; where the cut is a tie, those above."""
     chosen = np.zeros(len(best), dtype=np.bool_)
     for code in np.unique(best):
         own = np.flatnonzero(best == code)
-        chosen[own[np.argsort(-sure[own], kind="stable")[: round(len(own) * share)]]] = True
+        ordered = np.sort(sure[own])[::-1]
+        n = round(len(own) * share)
+        if n:
+            tied = n < len(own) and ordered[n] == ordered[n - 1]
+            chosen[own] = sure[own] > ordered[n] if tied else sure[own] >= ordered[n - 1]
     return chosen
 
 

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from mlflow_evalplus.core import actions, causes
-from mlflow_evalplus.core.columns import FloatArray, IntArray, require_columns, strings
+from mlflow_evalplus.core.columns import require_columns
 from mlflow_evalplus.core.evidence import Answers
-from mlflow_evalplus.core.keyword_rules import Rules, load_rules, propose
+from mlflow_evalplus.core.keyword_rules import Rules, for_labels, load_rules, propose
 from mlflow_evalplus.core.labels import label_quality_of
-from mlflow_evalplus.core.linear_text import LinearText, linear_text
-from mlflow_evalplus.core.occlusion import Predict
-from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.sources import Errors, split_errors
 from mlflow_evalplus.core.training import read_training
-from mlflow_evalplus.core.word_attribution import attribute_words
+from mlflow_evalplus.core.word_attribution import words_of
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.results.attribution import Attribution
-from mlflow_evalplus.results.word_attribution import WordAttribution
-
-GIVE = (
-    "give a fitted scikit-learn classifier of texts, or a function of texts and rows that returns the scores of each "
-    "label"
-)
 
 
 def attribute(
@@ -74,7 +62,7 @@ def attribute(
     ColumnNotFound
         `training` lacks the column `text`.
     DataError
-        The rows are not at hand; a rule is wrong; the model is neither a classifier of texts nor a function.
+        The rows are not at hand; a rule is wrong; the model is neither a classifier of texts nor a function, or fails.
 
     Examples
     --------
@@ -94,49 +82,33 @@ def attribute(
     if training is not None:
         require_columns(training, [text] if text else [])
         known = read_training(training, text=text or wanted.task.text_column, slices=rows.slice_columns)
+    parsed = load_rules(rules)
+    given = Answers(rows, confidence, known, for_labels(parsed, rows.labels))
+    notes = tuple(dict.fromkeys([*evaluation.notes, *_notes(given, len(parsed), wanted.task.text_column)]))
     errors = Errors.of(rows)
-    given = Answers(rows, confidence, known, load_rules(rules, rows.labels))
-    quality = label_quality_of(rows, confidence=confidence)
+    explained = replace(evaluation, notes=notes, label_quality=label_quality_of(rows, confidence=confidence))
     if not errors.n_errors:
-        return replace(evaluation, attribution=Attribution(errors.n, 0, ()), label_quality=quality)
+        return replace(explained, attribution=Attribution(errors.n, 0, ()))
     found = causes.find_causes(given, evaluation.slices)
-    plan = actions.Plan(given, found, errors.rows, errors.ids, wanted.prices)
+    context = actions.Context(given, found, errors.rows, errors.ids, wanted.prices)
     attribution = Attribution(
         errors.n,
         errors.n_errors,
         split_errors(errors, confidence=confidence),
-        causes.summarise(given, found, errors.rows, errors.ids),
-        actions.plan(plan, evaluation.slices, propose(rows)),
+        causes.summarise_causes(given, found, errors.rows, errors.ids),
+        actions.rank_actions(context, evaluation.slices, propose(rows, given.ruled)),
         causes.cases(given, found, errors.rows, errors.ids),
-        _words(rows, model, inputs, max_predictions) if model is not None else None,
+        words_of(rows, model, inputs=inputs, max_predictions=max_predictions) if model is not None else None,
     )
-    return replace(evaluation, attribution=attribution, label_quality=quality)
+    return replace(explained, attribution=attribution)
 
 
-def _words(rows: Predictions, model: Any, inputs: Any, max_predictions: int) -> WordAttribution | None:
-    linear = model if isinstance(model, LinearText) else linear_text(model)
-    if linear:
-        return attribute_words(rows, linear, inputs=inputs)
-    if hasattr(model, "predict_proba"):
-        model = _scores_of(model, rows.labels)
-    if not callable(model):
-        raise DataError(f"model is {type(model).__name__}; {GIVE}")
-    return attribute_words(rows, model, max_predictions=max_predictions) if max_predictions > 0 else None
-
-
-def _scores_of(pipeline: Any, labels: Sequence[str]) -> Predict:
-    """Return a scikit-learn classifier as a function of texts and rows."""
-    if not hasattr(pipeline, "classes_"):
-        raise DataError(f"model is {type(pipeline).__name__} without classes_, so it is not fitted; {GIVE}")
-    known = strings(pa.chunked_array([pa.array(np.asarray(pipeline.classes_).tolist())])).to_pylist()
-    place = {label: code for code, label in enumerate(known)}
-
-    def predict(texts: Sequence[str], _: IntArray) -> FloatArray:
-        try:
-            scores = np.asarray(pipeline.predict_proba(list(texts)), dtype=np.float64)
-        except (TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"model {type(pipeline).__name__} cannot read a list of texts: {error}; {GIVE}") from error
-        nowhere = np.zeros(len(scores))
-        return np.column_stack([scores[:, place[label]] if label in place else nowhere for label in labels])
-
-    return predict
+def _notes(given: Answers, n_rules: int, text: str) -> Iterator[str]:
+    """Yield what was given and could not be used."""
+    if given.training is not None and given.training.texts is None and given.has_texts:
+        yield (
+            f"The training rows have no column {text!r}, so it is not known which words the model cannot know; name "
+            "theirs with text."
+        )
+    if n_rules > len(given.rules):
+        yield f"{n_rules - len(given.rules)} of {n_rules} keyword rules are for labels that do not occur; left out."

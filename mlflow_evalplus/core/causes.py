@@ -13,6 +13,7 @@ from mlflow_evalplus.core import group_evidence as of_groups
 from mlflow_evalplus.core.columns import IntArray
 from mlflow_evalplus.core.coverage import Coverage
 from mlflow_evalplus.core.evidence import Answers, Evidence
+from mlflow_evalplus.core.gains import together
 from mlflow_evalplus.results import Slices
 from mlflow_evalplus.results.causes import Case, Cases, Cause, Causes
 
@@ -67,7 +68,10 @@ def find_causes(answers: Answers, slices: Slices) -> Found:
     vocabulary, coverage = of_groups.of_vocabulary(answers)
     judged, annotated = of_rows.of_annotators(answers)
     evidence = [*judged, *of_rows.of_rules(answers), *vocabulary, *of_rows.of_scores(answers, annotated)]
-    evidence += [*of_groups.of_cues(answers), *of_groups.of_slices(answers, slices), *of_rows.of_margin(answers)]
+    split = np.zeros(len(answers.wrong), dtype=np.bool_)
+    for one in judged:
+        split |= one.shown & (one.cause == "ambiguous")
+    evidence += [*of_groups.of_cues(answers), *of_groups.of_slices(answers, slices), *of_rows.of_margin(answers, split)]
     owner = np.full(len(answers.wrong), -1, dtype=np.int64)
     for place, one in enumerate(evidence):
         owner[answers.wrong & one.shown & (owner < 0)] = place
@@ -76,7 +80,7 @@ def find_causes(answers: Answers, slices: Slices) -> Found:
     return Found([*evidence, of_rows.of_model(answers, left)], owner, coverage)
 
 
-def summarise(answers: Answers, found: Found, errors: IntArray, ids: pa.ChunkedArray | None) -> Causes:
+def summarise_causes(answers: Answers, found: Found, errors: IntArray, ids: pa.ChunkedArray | None) -> Causes:
     """Return one row per cause that has errors.
 
     Parameters
@@ -93,11 +97,10 @@ def summarise(answers: Answers, found: Found, errors: IntArray, ids: pa.ChunkedA
         places = [place for place, one in enumerate(found.evidence) if one.cause == name]
         own = errors[np.isin(found.owner[errors], places)]
         if len(own):
-            main = max(places, key=lambda place: int((found.owner == place).sum()))
             share = float(weights[own].sum() / weights[errors].sum())
             shown = tuple(ids.take(pa.array(own[:MAX_EXAMPLES])).to_pylist()) if ids is not None else ()
-            fixed = found.evidence[main].effect.accuracy
-            rows.append(Cause(name, len(own), share, fixed, ACTIONS[name], shown))
+            effects = [found.evidence[place].effect for place in places if (found.owner == place).any()]
+            rows.append(Cause(name, len(own), share, together(effects).accuracy, ACTIONS[name], shown))
     return Causes(tuple(rows))
 
 

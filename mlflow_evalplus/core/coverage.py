@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlflow_evalplus.core.columns import FloatArray, IntArray
-from mlflow_evalplus.core.words import tally, tokenise
+from mlflow_evalplus.core.tokens import tally, tokenise
 
 MIN_SEEN = 3  # training texts that must hold a word before a model can have learnt it
 

@@ -9,13 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from mlflow_evalplus.core import confident_learning
 from mlflow_evalplus.core.agreement import Votes
-from mlflow_evalplus.core.anchors import anchor_rows
 from mlflow_evalplus.core.columns import FloatArray, IntArray
 from mlflow_evalplus.core.consensus import majority
-from mlflow_evalplus.core.gains import Gain, answered_anew, as_clear_rows_show, as_the_rest
+from mlflow_evalplus.core.gains import Gain, answered_anew, as_the_rest, scaled
 from mlflow_evalplus.core.keyword_rules import Rule, first_matches
+from mlflow_evalplus.core.label_errors import label_errors, score_matrix
 from mlflow_evalplus.core.labels import vote_codes
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.training import Training
@@ -40,12 +39,15 @@ class Evidence:
         What its removal would buy.
     say : callable
         Row → the evidence in words.
+    by_scores : bool
+        It is the model's own probabilities that speak.
     """
 
     cause: str
     shown: np.ndarray
     effect: Gain
     say: Callable[[int], str]
+    by_scores: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,21 @@ class Answers:
     @cached_property
     def scores(self) -> FloatArray | None:
         """[rows, labels]; None unless every label has scores, and there are two labels or more."""
-        columns = [self.predictions.floats(f"score.{name}") for name in self.predictions.labels]
-        known = [column for column in columns if column is not None]
-        return np.column_stack(known) if len(known) == len(columns) > 1 else None
+        return score_matrix(self.predictions)
+
+    @cached_property
+    def first_rule(self) -> IntArray:
+        """The place of the first keyword rule that matches each row, -1 where none does."""
+        if not self.rules or not self.has_texts:
+            return np.full(len(self.predictions), -1, dtype=np.int64)
+        return first_matches(self.rules, self.predictions.table["text"].to_pylist())
+
+    @cached_property
+    def ruled(self) -> IntArray:
+        """Each row's prediction with the keyword rules on top, as `given`."""
+        place = {label: code for code, label in enumerate(self.predictions.labels)}
+        said = np.array([*(place[rule.label] for rule in self.rules), -1], dtype=np.int64)[self.first_rule]
+        return np.where(said >= 0, said, self.given)
 
     @property
     def has_texts(self) -> bool:
@@ -125,11 +139,10 @@ def of_annotators(answers: Answers) -> tuple[list[Evidence], np.ndarray | None]:
 
     Beside them which rows have two votes or more.
     """
-    table = answers.predictions.table
-    columns = [name for name in table.column_names if name.startswith("annotator.")]
-    if len(columns) < 2:
+    names, table = answers.predictions.annotators, answers.predictions.table
+    if len(names) < 2:
         return [], None
-    matrix, labels = vote_codes({name: table[name] for name in columns}, answers.predictions.labels)
+    matrix, labels = vote_codes({name: table[f"annotator.{name}"] for name in names}, answers.predictions.labels)
     votes = Votes.of(matrix, len(labels))
     found, total = majority(votes), votes.counts.sum(axis=1)
     against = found.absolute & (found.code != answers.label)
@@ -152,47 +165,45 @@ def of_rules(answers: Answers) -> list[Evidence]:
     """Return the rows whose label a keyword rule says, where the model says another."""
     if not answers.rules or not answers.has_texts:
         return []
-    rules, texts = answers.rules, answers.predictions.table["text"].to_pylist()
-    place = {label: code for code, label in enumerate(answers.predictions.labels)}
-    first = first_matches(rules, texts)
-    said = np.array([*(place[rule.label] for rule in rules), -1])[first]
-    missed = answers.wrong & (said == answers.label)
-    wrong_after = np.where(first >= 0, said != answers.label, answers.wrong)
+    rules, first = answers.rules, answers.first_rule
+    texts = answers.predictions.table["text"].to_pylist()
+    missed = answers.wrong & (first >= 0) & (answers.ruled == answers.label)
 
     def say(row: int) -> str:
         rule = rules[first[row]]
         match = rule.pattern.search(texts[row] or "")
         return f"“{match.group() if match else rule.pattern.pattern}” means {rule.label} by the rule"
 
-    effect = answered_anew(answers.predictions, answers.wrong, wrong_after, answers.confidence)
+    effect = answered_anew(answers.predictions, answers.wrong, answers.ruled != answers.label, answers.confidence)
     return [Evidence("keyword_missed", missed, effect, say)]
 
 
 def of_scores(answers: Answers, annotated: np.ndarray | None) -> list[Evidence]:
     """Return the labels that confident learning suspects, but for those that two annotators or more have judged."""
-    if answers.scores is None or not confident_learning.available() or (annotated is not None and annotated.all()):
+    scores = answers.scores
+    if scores is None or (annotated is not None and annotated.all()):
         return []
-    scores, label = answers.scores, answers.label
-    shown = confident_learning.label_suspects(label, scores) & answers.wrong
-    if annotated is not None:
-        shown &= ~annotated
-    best, sure = scores.argmax(axis=1), scores.max(axis=1)
-    effect = as_clear_rows_show(answers.predictions, anchor_rows(label, scores), answers.wrong, answers.confidence)
+    found = label_errors(answers.predictions, scores, answers.confidence)
+    if found is None:
+        return []
+    open_rows = np.ones(len(answers.wrong), dtype=np.bool_) if annotated is None else ~annotated
+    effect = scaled(found.effect, float(np.average(open_rows, weights=answers.weights)))
+    best, label = scores.argmax(axis=1), answers.label
 
     def say(row: int) -> str:
-        own, other = scores[row, label[row]], sure[row]
+        own, other = scores[row, label[row]], scores[row, best[row]]
         return f"the model gives {number(other)} to {answers.name(best[row])}, {number(own)} to the label"
 
-    return [Evidence("label_suspect", shown, effect, say)]
+    return [Evidence("label_suspect", found.suspects & answers.wrong & open_rows, effect, say, by_scores=True)]
 
 
-def of_margin(answers: Answers) -> list[Evidence]:
-    """Return the rows whose two highest scores are close."""
+def of_margin(answers: Answers, split: np.ndarray) -> list[Evidence]:
+    """Return the rows whose two highest scores are close, but for those on which the annotators are split."""
     if answers.scores is None:
         return []
     scores = answers.scores
     second, first = np.partition(scores, -2, axis=1)[:, -2:].T
-    shown = first - second < MARGIN
+    shown = (first - second < MARGIN) & ~split
 
     def say(row: int) -> str:
         other, best = np.argsort(scores[row], kind="stable")[-2:]
@@ -201,7 +212,7 @@ def of_margin(answers: Answers) -> list[Evidence]:
             "the model is undecided"
         )
 
-    return [Evidence("ambiguous", shown, answers.as_the_rest(shown), say)]
+    return [Evidence("ambiguous", shown, answers.as_the_rest(shown), say, by_scores=True)]
 
 
 def of_model(answers: Answers, left: np.ndarray) -> Evidence:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,14 +89,49 @@ def as_clear_rows_show(
     The rows are the anchor points of Liu and Tao (2016), doi:10.1109/TPAMI.2015.2456899. Labels that are wrong more
     often where a text is hard make the gain larger than this; a model that is sure and wrong makes it smaller.
     """
-    return _gain(predictions, clear, wrong, _rate_inside, _more_right, confidence)
+    counts = _counts(predictions, clear, wrong)
+    rate = Metric("rate", _rate_inside, denominator=lambda *_: np.array([[0.0, 0.0], [1.0, 1.0]]))
+    (found,) = estimate(rate, counts, counts.overall, confidence).each()
+    (after,) = estimate(Metric("accuracy", _more_right), counts, counts.overall, confidence).each()
+    return Gain(found, after)
+
+
+def scaled(effect: Gain, share: float) -> Gain:
+    """Return what a fix buys that reaches a share of the rows only."""
+    gain, after = effect.gain, effect.accuracy
+    part = replace(gain, value=share * gain.value, lower=share * gain.lower, upper=share * gain.upper)
+    return Gain(part, _moved(after, share * gain.value - gain.value))
+
+
+def together(effects: Sequence[Gain]) -> Gain:
+    """Return what several fixes of different rows buy together: gains add up, half widths by their squares.
+
+    Notes
+    -----
+    Zou and Donner, *Statistics in Medicine* 27 (2008), 1693-1702, as if the gains were independent.
+    """
+    first, *others = effects
+    for other in others:
+        gain, more = first.gain, other.gain
+        below = math.hypot(gain.value - gain.lower, more.value - more.lower)
+        above = math.hypot(gain.upper - gain.value, more.upper - more.value)
+        value = gain.value + more.value
+        first = Gain(
+            replace(gain, value=value, lower=max(value - below, -1.0), upper=min(value + above, 1.0)),
+            _moved(first.accuracy, more.value),
+        )
+    return first
+
+
+def _moved(accuracy: Estimate, by: float) -> Estimate:
+    value, lower, upper = (min(max(x + by, 0.0), 1.0) for x in (accuracy.value, accuracy.lower, accuracy.upper))
+    return replace(accuracy, value=value, lower=lower, upper=upper)
 
 
 def _gain(
     predictions: Predictions, first: np.ndarray, second: np.ndarray, gain: Formula, accuracy: Formula, confidence: float
 ) -> Gain:
-    cells = 2 * first.astype(np.int64) + second
-    counts = Counts(YES_NO, YES_NO, count_cells(predictions, cells, 4, [()]))
+    counts = _counts(predictions, first, second)
     margin = counts.overall
     (value,), psi = influence(Metric("gain", gain, low=-1.0), margin.shares.reshape(-1, 2, 2))
     (z,), (spread,) = quantile(margin, confidence), variance(margin, psi.reshape(1, 4))
@@ -105,6 +141,10 @@ def _gain(
     lower, upper = (float(np.clip(value + side, -1, 1)) for side in (-half, half))
     (after,) = estimate(Metric("accuracy", accuracy), counts, margin, confidence).each()
     return Gain(Estimate(float(value), lower, upper, n), after)
+
+
+def _counts(predictions: Predictions, first: np.ndarray, second: np.ndarray) -> Counts:
+    return Counts(YES_NO, YES_NO, count_cells(predictions, 2 * first.astype(np.int64) + second, 4, [()]))
 
 
 # Shares are [slices, inside, wrong] below, or [slices, wrong before, wrong after].

@@ -55,7 +55,8 @@ def of_cues(answers: Answers) -> list[Evidence]:
 
 def of_slices(answers: Answers, slices: Slices) -> list[Evidence]:
     """Return the rows of weak slices, and of slices that lack training data and are surely answered worse."""
-    weak = {row.name: members(answers.predictions, row.columns, row.values) for row in weak_slices(answers, slices)}
+    found = weak_slices(answers, slices)
+    weak = {row.name: members(answers.predictions, row.columns, row.values) for row, _ in found}
     if not weak:
         return []
     shown = np.any(list(weak.values()), axis=0)
@@ -63,23 +64,24 @@ def of_slices(answers: Answers, slices: Slices) -> list[Evidence]:
     def say(row: int) -> str:
         return ", ".join(name for name, rows in weak.items() if rows[row])
 
-    return [Evidence("weak_slice", shown, answers.as_the_rest(shown), say)]
+    return [Evidence("weak_slice", shown, answers.as_the_rest(shown, max(looks for _, looks in found)), say)]
 
 
-def weak_slices(answers: Answers, slices: Slices) -> list[SliceResult]:
+def weak_slices(answers: Answers, slices: Slices) -> list[tuple[SliceResult, int]]:
     """Return the slices that are weak; and those with less than half of the training rows that their share asks for.
 
-    The latter are few and are named before any answer is looked at, so they are tested among themselves. A slice of
-    more than half of all rows is left out: there it is the rest that is easy.
+    Beside each the number of slices among which it was found. The latter are few and are named before any answer is
+    looked at, so they are tested among themselves. A slice of more than half of all rows is left out: there it is the
+    rest that is easy.
     """
     n = len(answers.wrong)
     rows = [row for row in slices.rows if row.n <= MAX_SHARE * n]
-    weak = [row for row in rows if row.weak]
+    weak = [(row, len(slices.rows)) for row in rows if row.weak]
     lacking = [row for row in rows if not row.weak and _lacks_training(answers.training, row, n)]
-    worse = [
-        row for row in lacking if answers.is_worse(members(answers.predictions, row.columns, row.values), len(lacking))
-    ]
-    return weak + worse
+    return weak + [
+        (row, len(lacking)) for row in lacking
+        if answers.is_worse(members(answers.predictions, row.columns, row.values), len(lacking))
+    ]  # fmt: skip
 
 
 def _lacks_training(training: Training | None, row: SliceResult, n: int) -> bool:

@@ -12,15 +12,16 @@ import numpy as np
 import yaml
 from scipy import stats
 
-from mlflow_evalplus.core.columns import FloatArray, IntArray
+from mlflow_evalplus.core.columns import IntArray
 from mlflow_evalplus.core.predictions import Predictions
-from mlflow_evalplus.core.words import term_entries
-from mlflow_evalplus.errors import DataError, did_you_mean
+from mlflow_evalplus.core.tokens import term_entries
+from mlflow_evalplus.errors import DataError, did_you_mean, shorten
 
-MAX_P = 0.005  # of a word's fixes against its breaks, one-sided, in the half that proposes it
+MAX_P = 0.001  # of a word's fixes against its breaks, one-sided, in the rows that propose it
 MAX_TERMS = 30_000
 MIN_ROWS = 6
-HALVES = 93_510  # the stream of the halves, apart from that of data simulated with the same seed
+STREAM = 93_510  # of the folds, apart from that of data simulated with the same seed
+N_FOLDS = 10
 
 Rules = str | Path | Mapping[str, str] | Sequence[Mapping[str, Any]]
 
@@ -33,10 +34,8 @@ class Rule:
     label: str
 
 
-def load_rules(source: Rules | None, labels: Sequence[str]) -> tuple[Rule, ...]:
+def load_rules(source: Rules | None) -> tuple[Rule, ...]:
     r"""Return the rules of a YAML file, of a list of mappings with ``pattern`` and ``label``, or of pattern → label.
-
-    Rules for labels that do not occur are left out.
 
     Raises
     ------
@@ -45,7 +44,7 @@ def load_rules(source: Rules | None, labels: Sequence[str]) -> tuple[Rule, ...]:
 
     Examples
     --------
-    >>> load_rules({r"\brefund\b": "negative"}, ["negative"])[0].pattern.search("a REFUND?") is not None
+    >>> load_rules({r"\brefund\b": "negative"})[0].pattern.search("a REFUND?") is not None
     True
     """
     if source is None:
@@ -63,7 +62,7 @@ def load_rules(source: Rules | None, labels: Sequence[str]) -> tuple[Rule, ...]:
         rows = [{"pattern": pattern, "label": label} for pattern, label in rows.items()]
     if not isinstance(rows, (list, tuple)):
         raise DataError(f"keyword rules are {type(rows).__name__}; give a list of {{pattern: …, label: …}}")
-    return tuple(rule for number, row in enumerate(rows, 1) if (rule := _rule(number, row)).label in labels)
+    return tuple(_rule(number, row) for number, row in enumerate(rows, 1))
 
 
 def _rule(number: int, row: Any) -> Rule:
@@ -74,9 +73,33 @@ def _rule(number: int, row: Any) -> Rule:
         if row[key] in (None, ""):  # an empty pattern would match every text
             raise DataError(f"keyword rule {number} is {row!r}; its {key!r} is empty")
     try:
-        return Rule(re.compile(str(row["pattern"]), re.IGNORECASE), str(row["label"]))
+        return Rule(re.compile(str(row["pattern"]), re.IGNORECASE), _label(number, row["label"]))
     except (re.error, OverflowError, RecursionError) as error:
         raise DataError(f"keyword rule {number}: {row['pattern']!r} is no regular expression: {error}") from None
+
+
+def _label(number: int, label: Any) -> str:
+    if isinstance(label, bool):
+        raise DataError(f"keyword rule {number} has the label {label}; YAML reads yes and no so; put it in quotes")
+    if not isinstance(label, (str, int, float)):
+        raise DataError(f"keyword rule {number} has the label {label!r}; give one label, a text or a number")
+    return str(int(label) if isinstance(label, float) and label.is_integer() else label)
+
+
+def for_labels(rules: Sequence[Rule], labels: Sequence[str]) -> tuple[Rule, ...]:
+    """Return the rules for labels that occur.
+
+    Raises
+    ------
+    DataError
+        There are rules, but none of them is.
+    """
+    kept = tuple(rule for rule in rules if rule.label in labels)
+    if rules and not kept:
+        given = rules[0].label
+        raise DataError(f"no keyword rule is for one of the labels {shorten(labels)}; the first is for {given!r}."
+                        + did_you_mean(given, labels))  # fmt: skip
+    return kept
 
 
 def first_matches(rules: Sequence[Rule], texts: Iterable[str | None]) -> IntArray:
@@ -92,42 +115,43 @@ class Proposal:
     Attributes
     ----------
     words : tuple of (str, str)
-        Word and label, those that fix most first.
+        Word and label, those that most surely fix more than they break first.
     answers : int array, [rows]
-        Each row's prediction with the rules that the other half of the rows proposed.
+        Each row's prediction with the rules that the rows of the other folds propose.
     """
 
     words: tuple[tuple[str, str], ...]
     answers: IntArray
 
 
-def propose(predictions: Predictions) -> Proposal | None:
+def propose(predictions: Predictions, answers: IntArray | None = None) -> Proposal | None:
     """Return words whose texts nearly all carry one label that the model misses; None where there is no such word.
 
-    Words are proposed by one half of the rows (split by cluster where there is one) and tried on the other, both
-    ways round: what `answers` gain is not what the search made them gain.
+    `answers` are the codes of the predictions with the rules on top that there are already; else the predictions'.
+
+    Words are proposed by nine tenths of the rows (split by cluster where there is one) and tried on the last tenth, ten
+    times over: what `answers` gain is not what the search made them gain. Those listed are what all rows propose.
 
     Notes
     -----
     A word is proposed for the label of most of its texts, where the answers that it fixes outnumber those that it
-    breaks with p < 0.005 (sign test).
+    breaks with p < 0.001 (sign test).
     """
     if "text" not in predictions.table.column_names:
         return None
     rows, terms, vocabulary = term_entries(
         predictions.table["text"], min_rows=MIN_ROWS, min_phrase_rows=3 * MIN_ROWS, max_terms=MAX_TERMS
     )
-    label, answers = predictions.label_codes("label"), predictions.label_codes("prediction")
-    half = _halves(predictions)
-    answered, k, found = answers.copy(), len(predictions.labels), dict[tuple[int, int], float]()
-    for side in (0, 1):
-        inside = half[rows] == side
-        proposed, fixes = _propose(rows[inside], terms[inside], len(vocabulary), label, answers, k)
-        for term, code, fixed in zip(proposed.tolist(), *(x.tolist() for x in fixes), strict=True):
-            found[term, int(code)] = found.get((term, int(code)), 0.0) + fixed
-        _apply(answered, rows[~inside], terms[~inside], proposed, fixes[0])
-    ranked = sorted(found, key=lambda key: (-found[key], vocabulary[key[0]]))
-    words = _shortest([(vocabulary[term], predictions.labels[code]) for term, code in ranked])
+    label = predictions.label_codes("label")
+    answers = predictions.label_codes("prediction") if answers is None else answers
+    fold, answered, k = _folds(predictions), answers.copy(), len(predictions.labels)
+    for place in range(N_FOLDS):
+        inside = fold[rows] == place
+        proposed, meant = _propose(rows[~inside], terms[~inside], len(vocabulary), label, answers, k)
+        _apply(answered, rows[inside], terms[inside], proposed, meant)
+    proposed, meant = _propose(rows, terms, len(vocabulary), label, answers, k)
+    pairs = zip(proposed.tolist(), meant.tolist(), strict=True)
+    words = _shortest([(vocabulary[term], predictions.labels[code]) for term, code in pairs])
     return Proposal(words, answered) if words else None
 
 
@@ -140,18 +164,18 @@ def _shortest(words: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     )  # fmt: skip
 
 
-def _halves(predictions: Predictions) -> IntArray:
-    rng = np.random.default_rng(HALVES)
+def _folds(predictions: Predictions) -> IntArray:
+    rng = np.random.default_rng(STREAM)
     if "cluster" not in predictions.table.column_names:
-        return rng.integers(0, 2, len(predictions))
+        return rng.integers(0, N_FOLDS, len(predictions))
     codes, values = predictions.codes("cluster")
-    return rng.integers(0, 2, len(values))[codes]
+    return rng.integers(0, N_FOLDS, len(values))[codes]
 
 
 def _propose(
     rows: IntArray, terms: IntArray, n_terms: int, label: IntArray, answers: IntArray, k: int
-) -> tuple[IntArray, tuple[IntArray, FloatArray]]:
-    """Return the words to propose, the most telling first; the label of each, and the answers that it fixes."""
+) -> tuple[IntArray, IntArray]:
+    """Return the words to propose, the most telling first, and the label of each."""
     n_labels = np.bincount(terms * k + label[rows], minlength=n_terms * k).reshape(n_terms, k)
     meant = n_labels.argmax(axis=1)
     right, would_be = answers[rows] == label[rows], meant[terms] == label[rows]
@@ -159,7 +183,7 @@ def _propose(
     p_values = stats.binom.sf(fixed - 1, fixed + broken, 0.5)
     good = np.flatnonzero((p_values < MAX_P) & (fixed > broken))
     order = good[np.argsort(p_values[good], kind="stable")]
-    return order, (meant[order], (fixed - broken)[order].astype(np.float64))
+    return order, meant[order]
 
 
 def _apply(answers: IntArray, rows: IntArray, terms: IntArray, proposed: IntArray, meant: IntArray) -> None:

@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mlflow_evalplus.core import confident_learning
-from mlflow_evalplus.core.agreement import Votes, against_others, agreement, cohen_kappa, estimate_of
-from mlflow_evalplus.core.ceiling import FROM_ANNOTATORS, FROM_SCORES, SURE_ROWS, ceiling, ceiling_of_scores
-from mlflow_evalplus.core.columns import FloatArray, IntArray, convert, encoded, select
+from mlflow_evalplus.core.agreement import ALIKE, Drawn, Votes, against_others, agreement, cohen_kappa, estimate_of
+from mlflow_evalplus.core.ceiling import FROM_ANNOTATORS, FROM_SCORES, SURE_ROWS, ceiling
+from mlflow_evalplus.core.columns import FloatArray, IntArray, convert, encoded, select, values_of
+from mlflow_evalplus.core.confident_learning import available
 from mlflow_evalplus.core.consensus import DawidSkene, dawid_skene, majority, to_adjudicate
+from mlflow_evalplus.core.label_errors import label_errors, score_matrix
 from mlflow_evalplus.core.predictions import Predictions, known_labels
-from mlflow_evalplus.errors import DataError
+from mlflow_evalplus.errors import DataError, shorten
 from mlflow_evalplus.results import Estimate
 from mlflow_evalplus.results.labels import Disputed, LabelMeasure, LabelQuality
 
 MAX_STORED = 1000  # rows to adjudicate
 MAX_PAIRS = 45  # of annotators whose own kappa is given: those of ten
+MAX_APART = 20  # labels that only one annotator knows, of one who knows no other; more count as one
 Slices = Mapping[str, tuple[IntArray, list[str]]]
 
 
@@ -31,6 +34,8 @@ def label_quality(
     label: str | None = None,
     slices: Sequence[str] = (),
     example_id: str | None = None,
+    weight: str | None = None,
+    cluster: str | None = None,
     confidence: float = 0.95,
     max_adjudicate: int = MAX_STORED,
 ) -> LabelQuality:
@@ -47,6 +52,11 @@ def label_quality(
         Columns whose values name slices; numbers are cut at their quartiles.
     example_id : str, optional
         Column of what the rows to adjudicate are called; row numbers from 0 by default.
+    weight : str, optional
+        Column of how much each row counts, above 0, in agreement, ceiling and the annotators' accuracies. Counts of
+        rows, and Dawid and Skene's estimate, take all rows alike.
+    cluster : str, optional
+        Column of what rows belong together by, such as a customer; intervals are over clusters then.
     confidence : float
         Of every interval.
     max_adjudicate : int
@@ -61,7 +71,7 @@ def label_quality(
     ColumnNotFound
         A named column is not there.
     DataError
-        Fewer than two different annotators, or no vote at all; no rows; a label that is missing.
+        Fewer than two different annotators, or no vote at all; no rows; a label, weight or cluster that is missing.
 
     Examples
     --------
@@ -77,7 +87,7 @@ def label_quality(
         raise DataError(f"annotators is {annotators!r}; give a list of two or more different columns")
     if isinstance(slices, str):
         raise DataError(f"slices is one text, {slices!r}; give a list of columns: slices=[{slices!r}]")
-    table = select(frame, [*annotators, *slices, *(name for name in (label, example_id) if name)])
+    table = select(frame, [*annotators, *slices, *(name for name in (label, example_id, weight, cluster) if name)])
     if not table.num_rows:
         raise DataError("the data has no rows; no label can be judged")
     votes = {name: convert(f"annotator.{name}", table[name], name) for name in dict.fromkeys(annotators)}
@@ -92,13 +102,17 @@ def label_quality(
     cut = {name: convert(f"slice.{name}", table[name], name).chunk(0) for name in slices}
     axes = {name: (column.indices.to_numpy(), column.dictionary.to_pylist()) for name, column in cut.items()}
     ids = convert("example_id", table[example_id], example_id) if example_id else None
-    return _of_votes(votes, codes, known, axes, ids, confidence, max_adjudicate)
+    drawn = Drawn(
+        convert("weight", table[weight], weight).to_numpy() if weight else None,
+        convert("cluster", table[cluster], cluster).chunk(0).indices.to_numpy() if cluster else None,
+    )
+    return _of_votes(votes, codes, known, axes, ids, confidence, max_adjudicate, drawn)
 
 
 def label_quality_of(predictions: Predictions, *, confidence: float = 0.95) -> LabelQuality | None:
     """Return what the annotators, or without two of them the scores, say of the labels of a run.
 
-    Weights and clusters are not looked at: it is the rows' labels that are measured.
+    Rows count by their weights, and intervals are over clusters, where the run has them, as those of its metrics.
 
     Parameters
     ----------
@@ -121,32 +135,31 @@ def label_quality_of(predictions: Predictions, *, confidence: float = 0.95) -> L
     >>> print(found.of("all", "percent_agreement")[""])
     1.000 [0.342, 1.000] n=2
     """
-    table = predictions.table
-    columns = [name for name in table.column_names if name.startswith("annotator.")]
-    columns = [name for name in columns if table[name].null_count < len(table)]
+    names = predictions.annotators
+    if len(names) < 2:
+        scores = score_matrix(predictions)
+        return None if scores is None or not available() else _of_scores(predictions, scores, confidence)
     label = predictions.label_codes("label")
-    if len(columns) < 2:
-        scored = [f"score.{name}" in table.column_names for name in predictions.labels]
-        if not all(scored) or len(scored) < 2 or not confident_learning.available():
-            return None
-        return _of_scores(predictions, label, confidence)
     slices = {name: predictions.codes(f"slice.{name}") for name in predictions.slice_columns}
-    votes = {name.removeprefix("annotator."): table[name] for name in columns}
+    votes = {name: predictions.table[f"annotator.{name}"] for name in names}
     ids = predictions.with_ids().table["example_id"]
-    return _of_votes(votes, label, predictions.labels, slices, ids, confidence, MAX_STORED)
+    clusters = predictions.codes("cluster")[0] if "cluster" in predictions.table.column_names else None
+    drawn = Drawn(predictions.floats("weight"), clusters)
+    return _of_votes(votes, label, predictions.labels, slices, ids, confidence, MAX_STORED, drawn)
 
 
 def _of_votes(
     columns: Mapping[str, pa.ChunkedArray], label: IntArray | None, known: tuple[str, ...], slices: Slices,
-    ids: pa.ChunkedArray | None, confidence: float, limit: int,
+    ids: pa.ChunkedArray | None, confidence: float, limit: int, drawn: Drawn = ALIKE,
 ) -> LabelQuality:  # fmt: skip
+    columns, warning = _checked(columns, known)
     matrix, labels = vote_codes(columns, known)
     names = tuple(columns)
     votes = Votes.of(matrix, len(labels))
     truth = dawid_skene(votes) if len(names) > 2 else None
-    best, note = ceiling(matrix, label, len(labels), names, confidence)
-    rows = _measures(votes, matrix, names, labels, slices, confidence)
-    rows += _reliabilities(votes, truth, names, confidence) if truth else []
+    best, note = ceiling(matrix, label, len(labels), names, confidence, drawn)
+    rows = _measures(votes, matrix, names, labels, slices, confidence, drawn)
+    rows += _reliabilities(votes, truth, names, confidence, drawn) if truth else []
     found, paired = majority(votes), votes.counts.sum(axis=1) >= 2
     estimated = truth.posterior.argmax(axis=1) if truth else found.code
     overruled = votes.counts[np.arange(len(matrix)), estimated] < votes.counts.max(axis=1)
@@ -156,8 +169,31 @@ def _of_votes(
         names, len(matrix), (*rows, *_ceiling_row(best)), labels, _confusion(votes, matrix),
         int(found.unanimous.sum()), int((found.absolute & ~found.unanimous).sum()),
         int((paired & ~found.absolute).sum()), int(overruled.sum()) if truth else 0, len(queue),
-        _disputed(queue[:limit], ids, suggested, labels), best, FROM_ANNOTATORS, note,
+        _disputed(queue[:limit], ids, suggested, labels), best, FROM_ANNOTATORS, note, warning,
     )  # fmt: skip
+
+
+def _checked(columns: Mapping[str, pa.ChunkedArray], known: tuple[str, ...]) -> tuple[dict[str, pa.ChunkedArray], str]:
+    """Return the votes, and what is odd about their labels, in words.
+
+    Many labels of an annotator who gives none that another column holds, such as ids, become one.
+    """
+    votes = {name: encoded(column) for name, column in columns.items()}
+    held = {name: values_of(column) for name, column in votes.items()}
+    apart = []
+    for name, own in held.items():
+        others = set(known).union(*(labels for other, labels in held.items() if other != name))
+        if own and own.isdisjoint(others):
+            apart.append(name)
+            if len(own) > MAX_APART:
+                votes[name] = pc.if_else(pc.is_null(columns[name]), None, f"(any of {name})")
+    if apart:
+        some = shorten(sorted(set().union(*(held[name] for name in apart))), 3)
+        them = ", ".join(map(repr, apart))
+        return votes, f"The labels of {them} are in no other column: {some}. Name columns of labels, spelled alike."
+    if known and set(known).isdisjoint(set().union(*held.values())):
+        return votes, f"No annotator gave a label of the label column: {shorten(list(known), 3)}. Spell them alike."
+    return votes, ""
 
 
 def vote_codes(columns: Mapping[str, pa.ChunkedArray], known: tuple[str, ...]) -> tuple[IntArray, tuple[str, ...]]:
@@ -174,41 +210,45 @@ def vote_codes(columns: Mapping[str, pa.ChunkedArray], known: tuple[str, ...]) -
 
 
 def _measures(
-    votes: Votes, matrix: IntArray, names: tuple[str, ...], labels: tuple[str, ...], slices: Slices, confidence: float
-) -> list[LabelMeasure]:
+    votes: Votes, matrix: IntArray, names: tuple[str, ...], labels: tuple[str, ...], slices: Slices,
+    confidence: float, drawn: Drawn,
+) -> list[LabelMeasure]:  # fmt: skip
     counts, k = votes.counts, len(labels)
-    rows = [LabelMeasure("all", "", name, found) for name, found in agreement(counts, confidence).items()]
+    rows = [LabelMeasure("all", "", name, found) for name, found in agreement(counts, confidence, drawn).items()]
     pairs = list(combinations(range(len(names)), 2))
     for one, other in pairs if len(pairs) <= MAX_PAIRS else []:
-        kappa = cohen_kappa(matrix[:, one], matrix[:, other], k, confidence)
+        kappa = cohen_kappa(matrix[:, one], matrix[:, other], k, confidence, drawn)
         rows.append(LabelMeasure("pair", f"{names[one]} / {names[other]}", "cohen_kappa", kappa))
     for code, label in enumerate(labels):
         another = np.where(matrix < 0, -1, matrix != code)
-        rows += _part("class", label, against_others(counts, code), another, 2, confidence)
+        rows += _part("class", label, against_others(counts, code), another, 2, confidence, drawn)
     for column, (codes, values) in slices.items():
         for index, value in enumerate(values):
             chosen = codes == index
-            rows += _part("slice", f"{column}={value}", counts[chosen], matrix[chosen], k, confidence)
+            rows += _part("slice", f"{column}={value}", counts[chosen], matrix[chosen], k, confidence, drawn.of(chosen))
     return rows
 
 
 def _part(
-    level: str, key: str, counts: FloatArray, matrix: IntArray, n_classes: int, confidence: float
+    level: str, key: str, counts: FloatArray, matrix: IntArray, n_classes: int, confidence: float, drawn: Drawn
 ) -> list[LabelMeasure]:
-    found = agreement(counts, confidence)
+    found = agreement(counts, confidence, drawn)
     if matrix.shape[1] == 2:
-        found["cohen_kappa"] = cohen_kappa(matrix[:, 0], matrix[:, 1], n_classes, confidence)
+        found["cohen_kappa"] = cohen_kappa(matrix[:, 0], matrix[:, 1], n_classes, confidence, drawn)
     return [LabelMeasure(level, key, name, estimate) for name, estimate in found.items()]
 
 
-def _reliabilities(votes: Votes, truth: DawidSkene, names: tuple[str, ...], confidence: float) -> list[LabelMeasure]:
+def _reliabilities(
+    votes: Votes, truth: DawidSkene, names: tuple[str, ...], confidence: float, drawn: Drawn
+) -> list[LabelMeasure]:
     """Return how often each annotator is right, by Dawid and Skene's estimate of the truth."""
     right = truth.posterior[votes.items, votes.codes]
     found = []
     for worker, name in enumerate(names):
-        own = right[votes.workers == worker]
-        if len(own):
-            estimate = estimate_of(float(own.mean()), own - own.mean(), confidence)
+        given = votes.workers == worker
+        if given.any():
+            own, items = right[given], drawn.of(votes.items[given])
+            estimate = estimate_of(items.mean(own), own - items.mean(own), confidence, drawn=items)
             found.append(LabelMeasure("annotator", name, "accuracy", estimate))
     return found
 
@@ -238,12 +278,15 @@ def _disputed(
     )
 
 
-def _of_scores(predictions: Predictions, label: IntArray, confidence: float) -> LabelQuality:
-    scores = np.column_stack([_score(predictions, name) for name in predictions.labels])
-    suspects = np.flatnonzero(confident_learning.label_suspects(label, scores))
+def _of_scores(predictions: Predictions, scores: FloatArray, confidence: float) -> LabelQuality:
+    found, label = label_errors(predictions, scores, confidence), predictions.label_codes("label")
+    suspects = np.flatnonzero(found.suspects) if found else np.zeros(0, dtype=np.int64)
     behind = (scores[np.arange(len(label)), label] - scores.max(axis=1))[suspects]
     queue = suspects[np.argsort(behind, kind="stable")]
-    best = ceiling_of_scores(label, scores, confidence)
+    best = None
+    if found:
+        wrong = found.effect.gain
+        best = Estimate(1 - wrong.value, 1 - wrong.upper, 1 - wrong.lower, found.n_anchors, wrong.small_support)
     k, meant = scores.shape[1], label.copy()
     meant[suspects] = scores[suspects].argmax(axis=1)
     joint = np.bincount(label * k + meant, minlength=k * k).reshape(k, k).tolist()
@@ -253,9 +296,3 @@ def _of_scores(predictions: Predictions, label: IntArray, confidence: float) -> 
         _disputed(queue[:MAX_STORED], ids, scores.argmax(axis=1), predictions.labels), best, FROM_SCORES,
         SURE_ROWS if best else "",
     )  # fmt: skip
-
-
-def _score(predictions: Predictions, name: str) -> FloatArray:
-    values = predictions.floats(f"score.{name}")
-    assert values is not None
-    return values

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from mlflow_evalplus.core.columns import FloatArray, strings
-from mlflow_evalplus.errors import DataError, did_you_mean
+from mlflow_evalplus.core.columns import FloatArray, IntArray, strings
+from mlflow_evalplus.core.occlusion import reason
+from mlflow_evalplus.errors import DataError, did_you_mean, shorten
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class LinearText:
         As ``get_feature_names_out`` names them.
     analysers : mapping
         Beginning of a feature's name, such as ``words__``, → the analyser of the vectoriser that made it.
+    in_log_odds : bool
+        Differences of its decision values are log-odds of its probabilities; else they are only that, differences.
     """
 
     steps: tuple[Any, ...]
@@ -38,6 +41,7 @@ class LinearText:
     labels: tuple[str, ...]
     features: Sequence[str]
     analysers: Mapping[str, Any]
+    in_log_odds: bool
 
     @property
     def reads_columns(self) -> bool:
@@ -45,15 +49,37 @@ class LinearText:
         return hasattr(self.steps[0], "transformers_")
 
     def transform(self, inputs: Any) -> sparse.csr_matrix:
-        """Return the features of each input, shape (n_inputs, n_features); a sparse matrix holds them already."""
+        """Return the features of each input, shape (n_inputs, n_features); a sparse matrix holds them already.
+
+        Raises
+        ------
+        DataError
+            A step cannot read the inputs, or there are too few or too many features.
+        """
         matrix = inputs
-        for step in () if sparse.issparse(inputs) else self.steps:
-            matrix = step.transform(matrix)
+        try:
+            for step in () if sparse.issparse(inputs) else self.steps:
+                matrix = step.transform(matrix)
+        except Exception as error:  # a step may fail in any way
+            wanted = "a row of what the model is fitted to for each prediction"
+            if self.reads_columns:
+                wanted = f"a data frame: the model reads the columns {shorten(self._columns())}"
+            raise DataError(f"the model cannot read its inputs: {reason(error)}; give inputs=…, {wanted}") from error
         matrix = sparse.csr_matrix(matrix, dtype=np.float64)
         if matrix.shape[1] != len(self.features):
             raise DataError(f"the inputs have {matrix.shape[1]} features; the model was fitted to {len(self.features)}")
         matrix.sum_duplicates()
         return matrix
+
+    def decide(self, features: sparse.csr_matrix) -> IntArray:
+        """Return the place in `labels` of each row's highest decision value."""
+        decision: FloatArray = features @ self.coefficients.T + self.intercepts
+        places: IntArray = decision.argmax(axis=1)
+        return places
+
+    def _columns(self) -> list[Any]:
+        chosen = [columns for _, step, columns in self.steps[0].transformers_ if not isinstance(step, str)]
+        return list(dict.fromkeys(c for columns in chosen for c in np.ravel(columns).tolist()))
 
     def word(self, feature: int) -> str:
         """Return the name of a feature for readers.
@@ -127,13 +153,13 @@ def linear_text(estimator: Any) -> LinearText | None:
         return None
     try:
         features = _feature_names(steps)
-    except (AttributeError, ValueError):  # a step does not name its features
+    except (AttributeError, TypeError, ValueError):  # a step does not name its features
         return None
     coefficients, intercepts = decision
     if len(features) != coefficients.shape[1]:
         return None
     labels = strings(pa.chunked_array([pa.array(last.classes_.tolist())])).to_pylist()
-    return LinearText(tuple(steps), coefficients, intercepts, tuple(labels), features, analysers)
+    return LinearText(tuple(steps), coefficients, intercepts, tuple(labels), features, analysers, _gives_log_odds(last))
 
 
 def row_contributions(
@@ -190,7 +216,7 @@ def row_contributions(
 def _steps(estimator: Any) -> list[Any]:
     """Return the steps of pipelines and searches, those inside each other in one row."""
     estimator = getattr(estimator, "best_estimator_", estimator)
-    if not hasattr(estimator, "steps"):
+    if not isinstance(getattr(estimator, "steps", None), list):
         return [estimator]
     before, last = estimator.steps[:-1], estimator.steps[-1][1]
     return [*(inner for _, step in before for inner in _steps(step)), *_steps(last)]
@@ -214,6 +240,15 @@ def _decision(classifier: Any) -> tuple[FloatArray, FloatArray] | None:
     if n_classes == 2 and len(coefficients) == 1:
         return np.vstack([np.zeros_like(coefficients), coefficients]), np.append(0.0, intercepts)
     return (coefficients, intercepts) if n_classes == len(coefficients) else None
+
+
+def _gives_log_odds(classifier: Any) -> bool:
+    """Whether it has probabilities, and they are the logistic or softmax function of the decision."""
+    from sklearn.linear_model import SGDClassifier
+
+    if isinstance(classifier, SGDClassifier):  # which scales one-against-rest probabilities to sum to 1
+        return classifier.loss == "log_loss" and len(classifier.classes_) == 2
+    return hasattr(classifier, "predict_proba")
 
 
 def _analysers(steps: Sequence[Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from mlflow_evalplus.core.columns import FloatArray, IntArray
+from mlflow_evalplus.core.columns import FloatArray, IntArray, strings
 from mlflow_evalplus.core.words import word_spans
-from mlflow_evalplus.errors import DataError
+from mlflow_evalplus.errors import DataError, EvalPlusError
 
 # Texts, and the row of the data that each is made from → scores, shape (n_texts, n_labels).
 Predict = Callable[[Sequence[str], IntArray], FloatArray]
 FIRST_BATCH = 32  # tells how long a text takes
 MAX_MISSES = 20
 LOWEST_SCORE = 1e-6
+GIVE = (
+    "give a fitted scikit-learn classifier of texts, or a function of texts and rows that returns the scores of each "
+    "label"
+)
 Spans = list[tuple[int, int]]
 
 
@@ -36,6 +42,8 @@ class Occlusion:
     vocabulary : list of str
     n_predictions : int
         Texts that were asked for.
+    one_hot : bool
+        The model only said which label it is.
     """
 
     explained: IntArray
@@ -44,6 +52,7 @@ class Occlusion:
     drops: FloatArray
     vocabulary: list[str]
     n_predictions: int
+    one_hot: bool
 
 
 def occlude(
@@ -83,7 +92,7 @@ def occlude(
     Raises
     ------
     DataError
-        The scores have another shape, or are not finite.
+        The model fails; its scores have another shape, or are not finite.
 
     Examples
     --------
@@ -108,7 +117,7 @@ def occlude(
     held = [place.setdefault(word, len(place)) for _, words in planned for word in words]
     drops = np.repeat(evidence[whole], counts, axis=0) - evidence[without]
     codes = np.array(held, dtype=np.int64)
-    return Occlusion(explained, np.repeat(explained, counts), codes, drops, list(place), len(scores))
+    return Occlusion(explained, np.repeat(explained, counts), codes, drops, list(place), len(scores), one_hot)
 
 
 def _plan(
@@ -174,7 +183,13 @@ def _ask(
     size = min(batch_size, FIRST_BATCH)
     while done < len(asked) and size and time.monotonic() < deadline:
         batch = asked[done : done + size]
-        scores = predict([text for text, _ in batch], np.array([row for _, row in batch], dtype=np.int64))
+        rows = np.array([row for _, row in batch], dtype=np.int64)
+        try:
+            scores = predict([text for text, _ in batch], rows)
+        except EvalPlusError:
+            raise
+        except Exception as error:  # a model may fail in any way
+            raise DataError(f"the model failed on {len(batch)} texts: {reason(error)}") from error
         parts.append(_checked(scores, len(batch), n_labels))
         done += len(batch)
         now = time.monotonic()
@@ -197,3 +212,49 @@ def _checked(scores: object, n_texts: int, n_labels: int) -> FloatArray:
         row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
         raise DataError(f"predict returned scores that are not finite, first {array[row].tolist()}")
     return array
+
+
+def reason(error: Exception) -> str:
+    """Return ``ZeroDivisionError: division by zero``: why a model failed, in one line, without the texts below it."""
+    return f"{type(error).__name__}: {_first_line(error)}".removesuffix(": ")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
+
+
+def predict_of(classifier: Any, labels: Sequence[str]) -> Predict:
+    """Return a fitted scikit-learn classifier of texts as a function of texts and rows."""
+
+    def predict(texts: Sequence[str], _: IntArray) -> FloatArray:
+        try:
+            scores = classifier.predict_proba(list(texts))
+        except Exception as error:  # a model may fail in any way
+            name, said = type(classifier).__name__, _first_line(error)
+            raise DataError(f"model {name} cannot read a list of texts: {said}; {GIVE}") from error
+        return label_scores(scores, classifier.classes_, labels)
+
+    return predict
+
+
+def label_scores(matrix: Any, classes: Iterable[Any], labels: Sequence[str]) -> FloatArray:
+    """Return the scores of these labels, shape (n_texts, n_labels), 0 for those that are none of the classes.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (n_texts, n_classes)
+    classes : iterable
+        What its columns are of, as the model names them: strings, numbers or booleans.
+    labels : sequence of str
+        As `predictions.read` writes them.
+
+    Examples
+    --------
+    >>> label_scores([[0.2, 0.7, 0.1]], [0.0, 1.0, 2.0], ["1", "unheard of", "0"]).tolist()
+    [[0.7, 0.0, 0.2]]
+    """
+    scores = np.asarray(matrix, dtype=np.float64)
+    known = strings(pa.chunked_array([pa.array(np.asarray(list(classes)).tolist())])).to_pylist()
+    place = {label: column for column, label in enumerate(known)}
+    nowhere = np.zeros(len(scores))
+    return np.column_stack([scores[:, place[label]] if label in place else nowhere for label in labels])

@@ -49,6 +49,14 @@ class Predictions:
         """Names of the slice columns."""
         return tuple(c.removeprefix("slice.") for c in self.table.column_names if c.startswith("slice."))
 
+    @property
+    def annotators(self) -> tuple[str, ...]:
+        """Names of the annotators who gave a vote."""
+        held = [
+            c for c in self.table.column_names if c.startswith("annotator.") and self.table[c].null_count < len(self)
+        ]
+        return tuple(column.removeprefix("annotator.") for column in held)
+
     def codes(self, column: str) -> tuple[IntArray, list[str]]:
         """Return the integer code of each row and the values that the codes stand for."""
         encoded = self.table[column].chunk(0)

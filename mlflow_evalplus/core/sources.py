@@ -19,8 +19,8 @@ from mlflow_evalplus.core.counts import Counts, Margin, count_cells, stacked
 from mlflow_evalplus.core.intervals import estimate, false_discovery
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.slices import MAX_Q, clustered_spread, gap_tests
+from mlflow_evalplus.core.tokens import term_entries
 from mlflow_evalplus.core.weakness import weakness
-from mlflow_evalplus.core.words import term_entries
 from mlflow_evalplus.results.attribution import Source
 
 CLASS_PAIR, SLICE, WORD = "class_pair", "slice", "word"

@@ -13,8 +13,8 @@ import pyarrow as pa
 from scipy import sparse
 
 from mlflow_evalplus.core.columns import FloatArray, IntArray
-from mlflow_evalplus.core.linear_text import LinearText
-from mlflow_evalplus.core.occlusion import Occlusion, Predict, occlude
+from mlflow_evalplus.core.linear_text import LinearText, linear_text
+from mlflow_evalplus.core.occlusion import GIVE, Occlusion, Predict, occlude, predict_of
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.results.word_attribution import WordAttribution, WordContribution
@@ -26,6 +26,55 @@ MAX_EXAMPLES = 5
 MAX_ROWS = 100_000  # whose features are held in memory; of more, evenly spread ones are explained
 ENOUGH_ERRORS = 5  # of a class pair: with so many a word must stand in two
 SPREAD = (math.sqrt(5) - 1) / 2  # its multiples, less their whole part, are spread evenly: Weyl's sequence
+NOT_REPRODUCED = -1  # instead of a prediction's code: rules on top of the model said so, or another model
+
+
+def words_of(
+    predictions: Predictions, model: Any, *, inputs: Any = None, max_predictions: int = 20_000
+) -> WordAttribution | None:
+    """Return the words that push any model: `attribute_words` with what the model can be read or asked as.
+
+    Parameters
+    ----------
+    predictions : Predictions
+        What the model said.
+    model : LinearText, fitted scikit-learn classifier of texts, or callable
+        Read where it is linear, else asked; as a function it is a `Predict`.
+    inputs : optional
+        What a linear model is given, a row each, if it is not the text.
+    max_predictions : int
+        At most so many texts are asked for; 0 for none.
+
+    Returns
+    -------
+    WordAttribution or None
+        None also where a model would have to be asked and must not be.
+
+    Raises
+    ------
+    DataError
+        The model is none of these, is not fitted, cannot read its inputs, or fails.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mlflow_evalplus.core.predictions import read
+    >>> frame = pd.DataFrame({"text": ["great, late", "late"], "label": "neg", "prediction": ["pos", "neg"]})
+    >>> def scores(texts, rows):
+    ...     return np.array([[0.2, 0.8] if "great" in text else [0.6, 0.4] for text in texts])
+    >>> words_of(read(frame, text="text", labels=["neg", "pos"]), scores).rows[0].word
+    'great'
+    """
+    linear = model if isinstance(model, LinearText) else linear_text(model)
+    if linear:
+        return attribute_words(predictions, linear, inputs=inputs)
+    if hasattr(model, "predict_proba"):
+        if not hasattr(model, "classes_"):
+            raise DataError(f"model is {type(model).__name__} without classes_, so it is not fitted; {GIVE}")
+        model = predict_of(model, predictions.labels)
+    if not callable(model):
+        raise DataError(f"model is {type(model).__name__}; {GIVE}")
+    return attribute_words(predictions, model, max_predictions=max_predictions) if max_predictions > 0 else None
 
 
 def attribute_words(
@@ -45,9 +94,10 @@ def attribute_words(
         What the model said.
     model : LinearText or callable
         A linear model, as `linear_text` reads it: contributions are exact, against the mean of all rows, and cost
-        little more than to make the features. Or any model as ``predict(texts, rows)``, which returns the scores of
-        `predictions.labels`, shape (n_texts, n_labels), one-hot where it has none; `rows` says which row of the data
-        each text comes from. Then words are left out one at a time.
+        little more than to make the features; errors that it does not make itself are not explained. Or any model as
+        ``predict(texts, rows)``, which returns the scores of `predictions.labels`, shape (n_texts, n_labels), one-hot
+        where it has none; `rows` says which row of the data each text comes from. Then words are left out one at a
+        time.
     inputs : sequence of str, data frame or sparse matrix, optional
         What a linear model is given, a row each, if it is not the text; a sparse matrix holds the features themselves.
     max_predictions : int
@@ -59,12 +109,15 @@ def attribute_words(
     Returns
     -------
     WordAttribution or None
-        None without texts, without errors between labels that the model knows, and where no word pushes.
+        None without texts, without errors between labels that the model knows, and where no word pushes. A linear
+        model that is not the one that made the predictions, or only a part of it, may have no words but a count of
+        the errors that it does not make.
 
     Raises
     ------
     DataError
-        Inputs and predictions are not of the same number of rows, or the model's scores cannot be read.
+        Inputs and predictions are not of the same number of rows; the model cannot read them, or fails; its scores
+        cannot be read.
 
     Notes
     -----
@@ -82,8 +135,8 @@ def attribute_words(
     >>> from mlflow_evalplus.core.predictions import read
     >>> pipeline = make_pipeline(CountVectorizer(), LogisticRegression())
     >>> pipeline = pipeline.fit(["great", "thanks a lot", "broken", "late again"], ["pos", "pos", "neg", "neg"])
-    >>> frame = pd.DataFrame({"text": ["great, broken twice", "great, thanks", "late"], "label": ["neg", "pos", "neg"]})
-    >>> frame["prediction"] = ["pos", "pos", "neg"]
+    >>> frame = pd.DataFrame({"text": ["great, not", "great, thanks", "late"], "label": ["neg", "pos", "neg"]})
+    >>> frame["prediction"] = pipeline.predict(frame["text"])
     >>> words = attribute_words(read(frame, text="text"), linear_text(pipeline))
     >>> [(row.label, row.prediction, row.word, round(row.contribution, 2)) for row in words.rows]
     [('neg', 'pos', 'great', 0.13)]
@@ -103,7 +156,7 @@ def attribute_words(
             max_predictions=max_predictions, max_seconds=max_seconds, batch_size=batch_size,
         )  # fmt: skip
         found = _by_occlusion(run, left_out)
-    return found if found.rows else None
+    return found if found.rows or found.n_not_reproduced else None
 
 
 @dataclass(frozen=True)
@@ -156,12 +209,13 @@ class _Pushes:
 
 
 def _exact(run: _Run, model: LinearText, inputs: Any) -> WordAttribution:
-    n = inputs.shape[0] if hasattr(inputs, "shape") else len(inputs)
+    n = _length(inputs)
     if n != len(run.label):
         raise DataError(f"the model was given {n} inputs for {len(run.label)} predictions; give one for each")
     rows = np.linspace(0, n - 1, min(n, MAX_ROWS)).round().astype(np.int64)
     features = model.transform(_taken(inputs, rows))
-    part = _Run(run.predictions, run.label[rows], run.given[rows], run.pairs)
+    given = _reproduced(run, model, features, rows)
+    part = _Run(run.predictions, run.label[rows], given, run.pairs)
     average = np.asarray(features.mean(axis=0)).ravel()
     right = {label: _mean(features, part.right(label)) - average for label in {label for label, _ in run.pairs}}
     place = {name: index for index, name in enumerate(model.labels)}
@@ -175,8 +229,23 @@ def _exact(run: _Run, model: LinearText, inputs: Any) -> WordAttribution:
             pair, len(errors), rows[np.repeat(errors, np.diff(held.indptr))], held.indices,
             slopes[held.indices] * held.data, slopes * (_mean(features, errors) - average), slopes * right[pair[0]],
         ))  # fmt: skip
-    n_explained = sum(of_pair.n_errors for of_pair in pushes)
-    return WordAttribution(EXACT, n_explained, run.n_errors, 0, _rows(run, pushes, model.word, model.is_fragment))
+    declared = run.given < len(run.predictions.labels)  # of other answers it is not known which they are
+    not_reproduced = ((run.label != run.given) & declared)[rows] & (given == NOT_REPRODUCED)
+    return WordAttribution(
+        EXACT, sum(of_pair.n_errors for of_pair in pushes), run.n_errors, 0,
+        _rows(run, pushes, model.word, model.is_fragment), int(not_reproduced.sum()), _unit(model.in_log_odds),
+    )  # fmt: skip
+
+
+def _reproduced(run: _Run, model: LinearText, features: sparse.csr_matrix, rows: IntArray) -> IntArray:
+    """Return what these rows were given, `NOT_REPRODUCED` where the model itself says otherwise."""
+    labels = run.predictions.labels
+    codes = np.array([labels.index(name) if name in labels else NOT_REPRODUCED for name in model.labels])
+    return np.where(codes[model.decide(features)] == run.given[rows], run.given[rows], NOT_REPRODUCED)
+
+
+def _unit(in_log_odds: bool) -> str:
+    return "log-odds" if in_log_odds else "decision"
 
 
 def _mean(features: sparse.csr_matrix, rows: IntArray) -> FloatArray:
@@ -185,8 +254,16 @@ def _mean(features: sparse.csr_matrix, rows: IntArray) -> FloatArray:
     return np.asarray(features.T @ shares)
 
 
+def _length(inputs: Any) -> int:
+    try:
+        return int(inputs.shape[0]) if hasattr(inputs, "shape") else len(inputs)
+    except (IndexError, TypeError):
+        raise DataError(f"inputs is {type(inputs).__name__}; give a sequence of texts, a data frame or a sparse matrix "
+                        "of features, a row for each prediction") from None  # fmt: skip
+
+
 def _taken(inputs: Any, rows: IntArray) -> Any:
-    if len(rows) == (inputs.shape[0] if hasattr(inputs, "shape") else len(inputs)):
+    if len(rows) == _length(inputs):
         return [text or "" for text in inputs] if isinstance(inputs, list) else inputs
     if hasattr(inputs, "iloc"):
         return inputs.iloc[rows]
@@ -209,7 +286,9 @@ def _by_occlusion(run: _Run, found: Occlusion) -> WordAttribution:
         pushes.append(_Pushes(pair, int(wrong.sum()), *entries, means, means_right))
     n_explained = sum(of_pair.n_errors for of_pair in pushes)
     rows = _rows(run, pushes, found.vocabulary.__getitem__, lambda _: False)
-    return WordAttribution(OCCLUSION, n_explained, run.n_errors, found.n_predictions, rows)
+    return WordAttribution(
+        OCCLUSION, n_explained, run.n_errors, found.n_predictions, rows, unit=_unit(not found.one_hot)
+    )
 
 
 def _order(run: _Run) -> Iterator[int]:

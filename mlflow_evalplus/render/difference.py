@@ -10,7 +10,6 @@ from mlflow_evalplus.render import markdown
 from mlflow_evalplus.results.difference import (
     DifferencePart,
     DifferenceSplit,
-    MixRate,
     points,
     signed,
 )
@@ -61,28 +60,6 @@ def terminal(split: DifferenceSplit) -> Text:
         if named:
             lines.append(f"  {title}, points (fixed / broken): {', '.join(named[:MAX_NAMED] + more)}")
     return Text("\n".join(lines))
-
-
-def mix_rate_part(found: MixRate) -> str:
-    """Return the mix effect and the rate effect in a sentence and, value by value, in a table."""
-    text = (
-        f"Accuracy {points(found.total)} points from {found.b} to {found.a}: {points(found.mix)} because the "
-        f"examples are others (mix), {points(found.rate)} because they are answered otherwise (rate)."
-    )
-    rows = [
-        (
-            f"{row.name} ({100 * row.share_b:.1f} % → {100 * row.share_a:.1f} %)",
-            f"{signed(row.mix)} / {signed(row.rate)}",
-        )
-        for row in found.rows
-    ]
-    left = len(rows) - MAX_ROWS
-    return "\n\n".join([
-        f"### Mix and rate by {markdown.escape(found.column)}",
-        f"**{markdown.escape(text, limit=600)}**",
-        markdown.table(["slice (share of the rows)", "mix / rate, points"], rows[:MAX_ROWS]),
-        *([f"… {left} more."] if left > 0 else []),
-    ])  # fmt: skip
 
 
 def _moved(split: DifferenceSplit) -> tuple[list[DifferencePart], list[DifferencePart]]:

@@ -58,33 +58,48 @@ def page(quality: LabelQuality, accuracy: Estimate | None = None, launch: float 
 def sentences(quality: LabelQuality, accuracy: Estimate | None = None, launch: float | None = None) -> dict[str, str]:
     """Return as plain text what is known: ``agreement``, ``ceiling``, where the ``run`` stands, ``launch``, a ``note``.
 
-    Where the ceiling is not known, ``ceiling`` says so.
+    Where the ceiling is not known, ``ceiling`` says so; what is odd about the labels is the ``warning``.
     """
-    said: dict[str, str] = {}
+    said = {"warning": quality.warning} if quality.warning else {}
     best, agree = quality.ceiling, quality.of("all", "percent_agreement").get("")
     if agree and agree.defined:
         kappa = quality.of("all", "fleiss_kappa")[""]
         beyond = f" (Fleiss' κ {interval(kappa)})" if kappa.defined else ""
         said["agreement"] = f"Annotators agree on {100 * agree.value:.1f} % of pairs of votes{beyond}."
     if best is None:
-        why = "from these votes" if quality.annotators else "by this model: it is nowhere sure enough"
+        why = (
+            "from these votes"
+            if quality.annotators
+            else "by this model: it is nowhere sure enough, or too often wrong there"
+        )
         return {**said, "ceiling": f"What accuracy the labels allow cannot be told {why}."}
-    how = "" if quality.annotators else ", as far as the model's own probabilities tell: an estimate"
-    said["ceiling"] = f"A perfect model would score {interval(best)} on these labels{how}."
+    if quality.annotators:
+        said["ceiling"] = f"A perfect model would score {interval(best)} on these labels."
+    else:
+        said["ceiling"] = (
+            f"These labels allow an accuracy of at least {interval(best)}, as far as the model's own probabilities "
+            "tell: an estimate."
+        )
     if accuracy and accuracy.defined:
-        points = 100 * (best.value - accuracy.value)
-        where = f"{abs(points):.1f} points {'below' if points >= 0 else 'above'} it"
-        said["run"] = f"The run stands at {interval(accuracy)}, {where}."
+        said["run"] = f"The run stands at {interval(accuracy)}{_distance(quality, best.value - accuracy.value)}."
     if launch is not None:
         said["launch"] = f"The launch threshold of {launch:g} {REACH[quality.reachable(launch)]}."
     said["note"] = f"The ceiling is that {quality.ceiling_note}."
     return said
 
 
+def _distance(quality: LabelQuality, gap: float) -> str:
+    """Return how far the run is from the ceiling; from a mere lower bound only if it is below."""
+    if not quality.annotators:
+        return f", at least {100 * gap:.1f} points below it" if gap > 0 else ""
+    return f", {100 * abs(gap):.1f} points {'below' if gap >= 0 else 'above'} it"
+
+
 def overall(quality: LabelQuality) -> dict[str, Estimate]:
     """Return title → figure of all rows, the ceiling too."""
     found = {title: quality.of("all", name).get("") for name, title in TITLES.items()}
-    return {title: estimate for title, estimate in {**found, "accuracy ceiling": quality.ceiling}.items() if estimate}
+    found["accuracy ceiling" if quality.annotators else "accuracy ceiling, at least"] = quality.ceiling
+    return {title: estimate for title, estimate in found.items() if estimate}
 
 
 def consensus(quality: LabelQuality) -> list[tuple[str, str]]:

@@ -20,18 +20,28 @@ def page_part(words: WordAttribution) -> str:
         parts.append(f"**{markdown.escape(pair[0])} → {markdown.escape(pair[1])}**")
         rows = [_cells(row) for row in words.rows if (row.label, row.prediction) == pair][:MAX_WORDS]
         parts.append(markdown.table(["word (errors with it)", "push in errors / in right rows"], rows))
-    parts.append(f"Every pair's words with examples are in `{names.WORDS_TABLE}`.")
+    if pairs:
+        parts.append(f"Every pair's words with examples are in `{names.WORDS_TABLE}`.")
     return "\n\n".join(parts)
 
 
 def _how(words: WordAttribution) -> str:
     explained = f"{words.n_explained:,} of {words.n_errors:,} errors explained"
     if words.method == "exact":
-        return f"{explained}, by the model's own coefficients: log-odds towards the prediction, on average over rows."
+        pushes = "log-odds" if words.unit == "log-odds" else "differences of decision values"
+        how = f"{explained}, by the model's own coefficients: {pushes} towards the prediction, on average over rows."
+        return f"{how} {_not_reproduced(words.n_not_reproduced)}".strip()
     return (
         f"{explained}, by leaving out a word at a time ({words.n_predictions:,} predictions asked for): what the "
         "prediction loses against the label, on average over rows."
     )
+
+
+def _not_reproduced(n: int) -> str:
+    if not n:
+        return ""
+    errors = f"{n:,} errors are" if n > 1 else "1 error is"
+    return f"{errors} not explained, as these coefficients say otherwise: rules on top, or another model, decided."
 
 
 def _cells(row: WordContribution) -> tuple[str, str]:

@@ -78,12 +78,15 @@ class Action:
     rows : int or None
         Rows to label or to look at; None where it is not rows that it takes.
     gain : Estimate
-        Of accuracy, -1 … 1; for another model the most that it can buy. Actions overlap, so gains do not add up.
+        Of accuracy, -1 … 1. Actions overlap, so gains do not add up.
     price : float or None
         Of those rows, by the price of a label in the requirements; None where one is not known.
     currency : str
     examples : tuple of str
         Ids of at most 20 of the rows.
+    at_most : bool
+        The gain is the most that it can buy: nobody knows how well another model will do, or how many of the labels
+        that a model speaks against are wrong.
     """
 
     kind: str
@@ -93,11 +96,7 @@ class Action:
     price: float | None
     currency: str
     examples: tuple[str, ...]
-
-    @property
-    def at_most(self) -> bool:
-        """Whether the gain is the most that it can buy: nobody knows how well another model will do."""
-        return self.kind in ("model", "separate_model")
+    at_most: bool = False
 
     @property
     def summary(self) -> str:

@@ -90,11 +90,14 @@ class LabelQuality:
         The most disputed first, by default at most 1,000.
     ceiling : Estimate or None
         The accuracy that a perfect model would reach on the label column (without one: on the labels of one
-        annotator); None where it cannot be told.
+        annotator); None where it cannot be told. Without annotators a lower bound of it: what the model is sure of
+        and gets wrong counts as a wrong label.
     ceiling_from : str
         ``annotators`` or ``the model's own probabilities, an estimate``.
     ceiling_note : str
         What was assumed of the labels.
+    warning : str
+        What is odd about the annotators' labels; empty where nothing is.
     """
 
     annotators: tuple[str, ...]
@@ -111,16 +114,22 @@ class LabelQuality:
     ceiling: Estimate | None
     ceiling_from: str
     ceiling_note: str
+    warning: str = ""
 
     def of(self, level: str, measure: str) -> dict[str, Estimate]:
         """Return key → estimate of one measure, for example ``of("class", "fleiss_kappa")``."""
         return {row.key: row.estimate for row in self.rows if (row.level, row.measure) == (level, measure)}
 
     def reachable(self, accuracy: float) -> bool | None:
-        """Return whether a perfect model reaches this accuracy on these labels; None where that is not certain."""
-        if self.ceiling is None or self.ceiling.lower < accuracy <= self.ceiling.upper:
+        """Return whether a perfect model reaches this accuracy on these labels; None where that is not certain.
+
+        Never False without annotators, where the ceiling is a lower bound.
+        """
+        if self.ceiling is None:
             return None
-        return self.ceiling.lower >= accuracy
+        if self.ceiling.lower >= accuracy:
+            return True
+        return False if self.annotators and self.ceiling.upper < accuracy else None
 
     def frame(self) -> pd.DataFrame:
         """Return one row per figure, in the columns ``names.LABEL_COLUMNS``."""

@@ -70,6 +70,12 @@ class WordAttribution:
         Texts that the model was asked for; 0 where the contributions are exact.
     rows : tuple of WordContribution
         At most 10 words for each of at most 20 class pairs: pairs by their errors, words by their contribution.
+    n_not_reproduced : int
+        Errors that were looked at and not explained, as the linear model alone answers otherwise: rules on top of it
+        made them, or another model.
+    unit : str
+        Of the contributions: ``log-odds``, or ``decision`` for differences of decision values, or of answers, of a
+        model without probabilities.
     """
 
     method: str
@@ -77,6 +83,8 @@ class WordAttribution:
     n_errors: int
     n_predictions: int
     rows: tuple[WordContribution, ...]
+    n_not_reproduced: int = 0
+    unit: str = "log-odds"
 
     def frame(self) -> pd.DataFrame:
         """Return one row per class pair and word; its examples are joined by commas."""

@@ -5,6 +5,9 @@ MLflow loads this module when it looks for evaluators, in anybody's process: not
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlflow.models.evaluation import EvaluationResult, ModelEvaluator
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from mlflow_evalplus.requirements import Requirements
     from mlflow_evalplus.results import Evaluation
+    from mlflow_evalplus.tracking.explainer import Explainer
 
 CONFIG_KEYS = (
     "requirements", "slices", "intersections", "text", "cluster", "weight", "example_id", "annotators",
@@ -99,6 +103,7 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
     }  # fmt: skip
     scores = dict(config.get("scores") or {})
     latency, hidden = None, list[str | None]()
+    reasons = _reasons(config)
     if model is not None:
         read(rows, prediction=label, **named)  # what is wrong with the data is said before the model is asked
         hidden = [*wanted.slices, wanted.cluster, named["weight"], named["example_id"], *named["annotators"]]
@@ -120,13 +125,44 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
     evaluation = evaluate_predictions(
         predictions, wanted, latency=latency, notes=_notes(dataset), metrics=config.get("metrics") or ()
     )
-    explainer = None
-    if model is not None and named["text"]:
-        explainer = explainer_of(model, features, named["text"], predictions.labels, hidden=hidden, output=output)
-    return attribute(
-        evaluation, training=config.get("training"), text=config.get("text"), rules=config.get("rules"),
-        max_predictions=config.get("max_predictions", 0), **(vars(explainer) if explainer else {}),
-    )  # fmt: skip
+    evaluation = attribute(evaluation, **reasons)
+    if model is None or not named["text"]:
+        return evaluation
+    explain = partial(explainer_of, model, features, named["text"], predictions.labels, hidden=hidden, output=output)
+    return _with_words(evaluation, explain, config.get("max_predictions", 0))
+
+
+def _reasons(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what `attribute` is told; what is wrong with it is said before the model is asked."""
+    from mlflow_evalplus.core.columns import column_names
+    from mlflow_evalplus.core.keyword_rules import load_rules
+
+    load_rules(config.get("rules"))
+    if config.get("training") is not None:
+        column_names(config["training"])
+    budget = config.get("max_predictions", 0)
+    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 0:
+        raise DataError(f"max_predictions is {budget!r}; give a number of texts, 0 for none")
+    return {"training": config.get("training"), "text": config.get("text"), "rules": config.get("rules")}
+
+
+def _with_words(evaluation: Evaluation, explain: Callable[[], Explainer | None], max_predictions: int) -> Evaluation:
+    """Add the words that push the model; a model that fails on texts of ours does not lose the evaluation."""
+    from mlflow_evalplus.core.word_attribution import words_of
+
+    if evaluation.attribution is None or evaluation.predictions is None:
+        return evaluation
+    try:
+        explainer = explain()
+        if explainer is None:
+            return evaluation
+        words = words_of(
+            evaluation.predictions, explainer.model, inputs=explainer.inputs, max_predictions=max_predictions
+        )
+    except DataError as error:
+        note = f"The words that push the model are not known: {error}"
+        return replace(evaluation, notes=(*evaluation.notes, note))
+    return replace(evaluation, attribution=replace(evaluation.attribution, words=words))
 
 
 def _requirements(config: dict[str, Any]) -> Requirements:

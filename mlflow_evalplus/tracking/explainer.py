@@ -13,20 +13,20 @@ from mlflow.pyfunc import PyFuncModel
 
 from mlflow_evalplus.core.columns import FloatArray, IntArray, as_labels
 from mlflow_evalplus.core.linear_text import LinearText, linear_text
-from mlflow_evalplus.core.occlusion import Predict
+from mlflow_evalplus.core.occlusion import Predict, label_scores
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.tracking import scoring
 
 
 @dataclass(frozen=True)
 class Explainer:
-    """``attribute_words(predictions, explainer.model, inputs=explainer.inputs)``.
+    """``words_of(predictions, explainer.model, inputs=explainer.inputs)``.
 
     Attributes
     ----------
     model : LinearText or callable
         Exact where the model is a linear scikit-learn pipeline, or a `PythonModel` that keeps one as ``pipeline``;
-        then rules on top of it are not part of the contributions. Else the model is asked.
+        then the errors that rules on top of it make are not explained. Else the model is asked.
     inputs : list of str, pandas.DataFrame or None
         What the linear model is given; None where the model is asked.
     """
@@ -97,7 +97,7 @@ def _score_matrix(raw: Any, classes: Sequence[Any], labels: Sequence[str], outpu
     if len(predictions) != n:
         raise DataError(f"the model returned {len(predictions)} predictions for {n} rows")
     if scores:
-        return np.column_stack([np.asarray(scores.get(label, np.zeros(n)), dtype=np.float64) for label in labels])
+        return label_scores(np.column_stack(list(scores.values())), scores, labels)
     given = as_labels(pd.DataFrame({"prediction": list(predictions)}), "prediction")
     one_hot = np.array([[float(label == answer) for label in labels] for answer in given])
     sure = _confidence(raw, n)

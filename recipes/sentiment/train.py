@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import mlflow
 import pandas as pd
 import skops.io
+import yaml
 from mlflow.models import ModelSignature
 from mlflow.models.model import ModelInfo
 from mlflow.types import ColSpec, Schema
@@ -96,10 +97,16 @@ def _iterate(candidate: Candidate, split: Split, task: Task) -> None:
         evaluator_config={
             "evalplus": {
                 "requirements": task.requirements, "text": task.text, "annotators": task.annotators,
-                "latency_requests": task.latency_requests, "training": rows, "rules": str(RULES),
+                "latency_requests": task.latency_requests, "training": rows, "rules": _rules(rows, task),
             }
         },
     )  # fmt: skip
+
+
+def _rules(rows: pd.DataFrame, task: Task) -> str | None:
+    """Return the shipped keyword rules, where any is for one of the labels; with them errors are attributed."""
+    known = {str(rule["label"]) for rule in yaml.safe_load(RULES.read_text(encoding="utf-8"))}
+    return str(RULES) if known & set(rows[task.label].astype(str)) else None
 
 
 def _log_model(candidate: Candidate, pipeline: Pipeline, task: Task, example: str) -> ModelInfo:

@@ -22,7 +22,7 @@ from mlflow_evalplus.core.attribution import attribute
 from mlflow_evalplus.core.counts import count
 from mlflow_evalplus.core.evaluation import evaluate_predictions
 from mlflow_evalplus.core.predictions import read
-from mlflow_evalplus.core.words import term_entries
+from mlflow_evalplus.core.tokens import term_entries
 from mlflow_evalplus.requirements import Requirements
 
 kind, n, length = sys.argv[1], 100_000, 15

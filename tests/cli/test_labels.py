@@ -99,6 +99,21 @@ def test_all_rows_to_adjudicate_are_written_with_what_the_others_hold(cli: Cli, 
     assert (settled["suggested"] != settled["label"]).all()
 
 
+def test_weights_and_clusters_are_passed_on(cli: Cli, votes: pd.DataFrame) -> None:
+    many = pd.concat([votes.assign(times=np.where(votes["channel"] == "app", 3, 1))] * 2, ignore_index=True)
+    many.to_csv("many.csv", index=False)
+    given = ("labels", "many.csv", "--annotators", *ANNOTATORS, "--weight", "times", "--cluster", "id")
+    expected = label_quality(many, ANNOTATORS, label="label", weight="times", cluster="id").ceiling
+    assert expected is not None
+    assert cli(*given, "--json").json["ceiling"]["lower"] == pytest.approx(expected.lower)
+
+
+def test_a_column_of_ids_is_no_annotator(cli: Cli, votes: pd.DataFrame) -> None:
+    ended = cli("labels", "data.csv", "--annotators", "annotator_a", "id")
+    assert "The labels of 'id' are in no other column: ['m0', 'm1', " in ended.out
+    assert len(ended.out.splitlines()) < 60
+
+
 def test_labels_that_are_missing_in_places_are_used_only_if_asked_for(cli: Cli, votes: pd.DataFrame) -> None:
     votes.assign(label=votes["label"].where(votes.index > 9)).to_csv("data.csv", index=False)
     ended = cli("labels", "data.csv", "--annotators", *ANNOTATORS, "--json")
@@ -115,6 +130,11 @@ def test_labels_that_are_missing_in_places_are_used_only_if_asked_for(cli: Cli, 
         (("data.csv", "--annotators", *ANNOTATORS, "--slices", "chanel"), "Did you mean 'channel'?"),
         (("data.csv", "--annotators", "annotator_a"), "give a list of two or more different columns"),
         (("data.csv", "--annotators", "annotator_a", "annotator_a"), "give a list of two or more different columns"),
+        (
+            ("--annotators", *ANNOTATORS, "data.csv"),
+            "FILE comes first: mlflow-evalplus labels data.csv --annotators annotator_a annotator_b",
+        ),
+        (("data.csv", "--annotators", *ANNOTATORS, "--weight", "wieght"), "column 'wieght' is not in the data"),
         (("empty.csv", "--annotators", *ANNOTATORS), "'empty.csv' is empty"),
         (("header.csv", "--annotators", *ANNOTATORS), "'header.csv' has no rows"),
         (("date.csv", "--annotators", *ANNOTATORS), "there is no file 'date.csv'. Did you mean 'data.csv'?"),

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa, fleiss_kappa
 
-from mlflow_evalplus.core.agreement import Votes, against_others, agreement, cohen_kappa, pairs_agreeing
+from mlflow_evalplus.core.agreement import (
+    Drawn,
+    Votes,
+    against_others,
+    agreement,
+    cohen_kappa,
+    pairs_agreeing,
+)
+from mlflow_evalplus.results import Estimate
 from tests.conftest import REAL_DATA
 
 VOTES = REAL_DATA / "dynasent"
@@ -108,6 +116,60 @@ def test_intervals_cover_the_truth() -> None:
         found = agreement(Votes.of(sample, 3).counts)
         found["cohen_kappa"] = cohen_kappa(sample[:, 0], sample[:, 1], 3)
         for name, estimate in found.items():
+            held[name] += estimate.lower <= whole[name].value <= estimate.upper
+    assert all(920 <= n <= 980 for n in held.values()), held
+
+
+@settings(max_examples=30, deadline=None)
+@given(matrices, st.integers(0, 2**31))
+def test_a_weight_counts_like_so_many_rows(matrix: np.ndarray, seed: int) -> None:
+    weights = np.random.default_rng(seed).integers(1, 5, len(matrix))
+    drawn, repeated = Drawn(weights=weights / 7), np.repeat(matrix, weights, axis=0)
+    found, expected = agreement(Votes.of(matrix, 4).counts, drawn=drawn), agreement(Votes.of(repeated, 4).counts)
+    for name in ("percent_agreement", "fleiss_kappa"):
+        assert found[name].value == pytest.approx(expected[name].value, nan_ok=True)
+        assert found[name].n == len(matrix)
+    cohen = cohen_kappa(matrix[:, 0], matrix[:, 1], 4, drawn=drawn)
+    assert cohen.value == pytest.approx(cohen_kappa(repeated[:, 0], repeated[:, 1], 4).value, nan_ok=True)
+
+
+def test_rows_copied_within_their_clusters_tell_no_more() -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, 3, 200)
+    matrix = np.where(rng.random((200, 3)) < 0.2, rng.integers(0, 3, (200, 3)), truth[:, None])
+    clusters = np.repeat(np.arange(200), 20)
+    for votes in (matrix, np.repeat(truth[:, None], 3, axis=1)):  # where all agree the interval has its own rule
+        once, copies = Votes.of(votes, 3).counts, np.repeat(votes, 20, axis=0)
+        found = agreement(Votes.of(copies, 3).counts, drawn=Drawn(clusters=clusters))
+        found["cohen_kappa"] = cohen_kappa(copies[:, 0], copies[:, 1], 3, drawn=Drawn(clusters=clusters))
+        expected = {**agreement(once), "cohen_kappa": cohen_kappa(votes[:, 0], votes[:, 1], 3)}
+        for name, estimate in expected.items():
+            assert found[name].lower == pytest.approx(estimate.lower, abs=0.004)
+            assert found[name].upper == pytest.approx(estimate.upper, abs=0.004)
+    assert agreement(once, drawn=Drawn(clusters=np.arange(200) % 4))["fleiss_kappa"].small_support
+
+
+def test_intervals_of_weighted_and_clustered_rows_cover_the_truth() -> None:
+    """1,000 samples of 60 clusters; hard clusters weigh more. 95 % intervals must hold the value 92 to 98 times."""
+    rng = np.random.default_rng(5)
+
+    def draw(n: int) -> tuple[np.ndarray, Drawn]:
+        hard = rng.random(n) < 0.3
+        sizes = rng.integers(1, 8, n)
+        clusters, rate = np.repeat(np.arange(n), sizes), np.repeat(np.where(hard, 0.4, 0.1), sizes)
+        truth = rng.choice(3, sizes.sum(), p=[0.5, 0.3, 0.2])
+        wrong = rng.random((len(truth), 2)) < rate[:, None]
+        matrix = np.where(wrong, rng.integers(0, 3, wrong.shape), truth[:, None])
+        return matrix, Drawn(np.repeat(np.where(hard, 2.0, 1.0), sizes), clusters)
+
+    def figures(matrix: np.ndarray, drawn: Drawn) -> dict[str, Estimate]:
+        found = agreement(Votes.of(matrix, 3).counts, drawn=drawn)
+        return {**found, "cohen_kappa": cohen_kappa(matrix[:, 0], matrix[:, 1], 3, drawn=drawn)}
+
+    whole = figures(*draw(100_000))
+    held = dict.fromkeys(whole, 0)
+    for _ in range(1000):
+        for name, estimate in figures(*draw(60)).items():
             held[name] += estimate.lower <= whole[name].value <= estimate.upper
     assert all(920 <= n <= 980 for n in held.values()), held
 

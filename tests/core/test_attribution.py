@@ -42,10 +42,8 @@ def words(messages: pd.DataFrame, model: Any, **options: Any) -> WordAttribution
 
 def pipeline(messages: pd.DataFrame, last: Any) -> Any:
     """Return a model that has learnt that refunds are good news."""
-    text = messages["text"].str.replace("sorry bad refund", "sorry refund")
-    return make_pipeline(CountVectorizer(), last).fit(
-        text, np.where(text.str.contains("refund"), "positive", messages["label"])
-    )
+    learnt = np.where(messages["text"].str.contains("refund"), "positive", messages["label"])
+    return make_pipeline(CountVectorizer(), last).fit(messages["text"], learnt)
 
 
 def test_a_linear_pipeline_is_read_and_another_model_is_asked(messages: pd.DataFrame) -> None:

@@ -46,8 +46,9 @@ def answered(wrong: np.ndarray, **columns: Any) -> pd.DataFrame:
 
 
 def with_scores(frame: pd.DataFrame, sure: Any) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Return the frame with scores of "a" and "b", `sure` for the prediction."""
-    a = np.where(frame["prediction"] == "a", sure, 1 - np.asarray(sure))
+    """Return the frame with scores of "a" and "b", `sure` for the prediction; no two alike, as a model's are."""
+    sure = np.asarray(sure) + 1e-7 * np.random.default_rng(0).permutation(len(frame))
+    a = np.where(frame["prediction"] == "a", sure, 1 - sure)
     return frame.assign(score_a=a, score_b=1 - a), {"a": "score_a", "b": "score_b"}
 
 
@@ -72,7 +73,7 @@ def runs(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
     options: dict[str, Any] = draw(st.sampled_from([{}, {"weight": "weight"}, {"cluster": "customer"}]))
     if draw(st.booleans()):
         frame["text"] = [None if rng.random() < 0.1 else " ".join(rng.choice(WORDS, 4)) for _ in range(n)]
-        options |= {"rules": {"refund": "a", "投诉": "b"}} if draw(st.booleans()) else {}
+        options |= {"rules": {"refund": str(label[0]), "投诉": "b"}} if draw(st.booleans()) else {}
     if draw(st.booleans()):
         learnt = {"text": [" ".join(rng.choice(WORDS[:5], 4)) for _ in range(20)], "channel": "app"}
         options["training"] = pd.DataFrame(learnt)
@@ -195,7 +196,7 @@ def test_a_sure_model_that_is_seldom_wrong_makes_the_label_suspect() -> None:
     assert of(found) == {"label_suspect": 12}
     assert said(found, "label_suspect") == {"the model gives 0.970 to a, 0.030 to the label",
                                             "the model gives 0.970 to b, 0.030 to the label"}  # fmt: skip
-    assert found.cases.rows[0].confidence == pytest.approx(0.97)
+    assert found.cases.rows[0].confidence == pytest.approx(0.97, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +335,7 @@ def test_frames_have_the_columns_of_the_contract() -> None:
     causes, cases = found.causes.frame(), found.cases.frame()
     assert tuple(causes.columns) == tuple(Causes().frame().columns) == names.CAUSE_COLUMNS
     assert tuple(cases.columns) == tuple(Cases().frame().columns) == names.BAD_CASE_COLUMNS
-    assert causes["examples"][0] == ", ".join(f"r{i}" for i in range(12))
+    assert set(causes["examples"][0].split(", ")) == {f"r{i}" for i in range(12)}
     assert causes["summary"][0].startswith("100.0 % of the errors (12), accuracy if fixed 1.000 [")
     assert cases["summary"][0] == "a → b, 0.970 sure: label suspect"
     nan = float("nan")

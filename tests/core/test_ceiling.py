@@ -7,7 +7,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mlflow_evalplus.core import ceiling as module
-from mlflow_evalplus.core.ceiling import ceiling, ceiling_of_scores
+from mlflow_evalplus.core.agreement import Drawn, Votes
+from mlflow_evalplus.core.ceiling import ceiling
+from mlflow_evalplus.core.consensus import majority
 
 N = 5000
 
@@ -44,8 +46,6 @@ def test_a_model_trained_on_flipped_labels_does_not_beat_the_ceiling() -> None:
     found, _ = ceiling(annotators[test], label[test], 3, ("a", "b"))
     assert found is not None
     assert model.score(inputs[test], label[test]) <= found.upper
-    of_scores = ceiling_of_scores(label[test], model.predict_proba(inputs[test]))
-    assert of_scores.value == pytest.approx(0.95, abs=0.02)
 
 
 def test_intervals_cover_the_error_rate() -> None:
@@ -137,6 +137,111 @@ def test_an_annotator_of_few_rows_is_not_taken_for_the_label_column() -> None:
     assert found is not None
     assert found.value == pytest.approx(0.95, abs=0.01)
     assert note == module.INDEPENDENT
+
+
+@pytest.mark.parametrize("n", [60, 400])
+def test_labels_made_without_the_votes_are_not_taken_for_theirs(n: int) -> None:
+    """Five annotators wrong in 30 %: few rows are unanimous, and labels wrong in 10 % may agree with them all."""
+    rng, held, made_without = np.random.default_rng(12), 0, 0
+    for _ in range(300):
+        truth = rng.integers(0, 2, n)
+        votes = truth[:, None] ^ (rng.random((n, 5)) < 0.3)
+        found, note = ceiling(votes, truth ^ (rng.random(n) < 0.1), 2, tuple("abcde"))
+        made_without += note in (module.INDEPENDENT, "")
+        held += found is None or found.lower <= 0.9 <= found.upper
+    assert made_without == 300
+    assert 276 <= held <= 298
+
+
+@pytest.mark.parametrize("n", [60, 400])
+def test_labels_made_from_the_votes_are_found_out(n: int) -> None:
+    rng, held, from_votes, right = np.random.default_rng(13), 0, 0, 0.8369  # of five, three or more, at 0.7 each
+    for _ in range(300):
+        truth = rng.integers(0, 2, n)
+        votes = truth[:, None] ^ (rng.random((n, 5)) < 0.3)
+        found, note = ceiling(votes, majority(Votes.of(votes, 2)).code, 2, tuple("abcde"))
+        assert found is not None
+        from_votes += note == module.CONSENSUS
+        held += found.lower <= right <= found.upper
+    assert from_votes == 300
+    assert 270 <= held <= 298
+
+
+def test_copies_within_clusters_are_no_proof_that_labels_were_made_from_the_votes() -> None:
+    truth = np.arange(40) % 2
+    votes = np.repeat(truth[:, None], 3, axis=1)
+    votes[np.arange(6), np.arange(6) % 3] ^= 1  # the majority is right by chance on all 40 rows, not on 800
+    copies = np.repeat(votes, 20, axis=0)
+    clusters = np.repeat(np.arange(40), 20)
+    assert ceiling(votes, truth, 2, tuple("abc"))[1] == module.INDEPENDENT
+    assert ceiling(copies, np.repeat(truth, 20), 2, tuple("abc"))[1] == module.CONSENSUS
+    found = ceiling(copies, np.repeat(truth, 20), 2, tuple("abc"), drawn=Drawn(clusters=clusters))
+    assert found[1] == module.INDEPENDENT
+
+
+def test_labels_of_an_expert_are_not_taken_for_the_majoritys() -> None:
+    """They agree with annotators who are unanimous, but overrule a majority."""
+    rng = np.random.default_rng(14)
+    truth = rng.integers(0, 3, N)
+    votes = np.column_stack([flipped(truth, 0.1, 3, rng) for _ in range(5)])
+    unanimous = (votes == votes[:, :1]).all(axis=1)
+    label = np.where(unanimous, votes[:, 0], truth)
+    found, note = ceiling(votes, label, 3, tuple("abcde"))
+    assert found is not None
+    assert found.value > 0.999
+    assert note == module.INDEPENDENT
+
+
+def drawn_votes(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, Drawn]:
+    """Return 150 clusters' labels, wrong in 2 % or, where they weigh 5, in 20 %, and two annotators wrong in 8 %."""
+    sizes = rng.integers(1, 6, 150)
+    weights = np.repeat(rng.choice([1.0, 5.0], 150), sizes)
+    truth = rng.integers(0, 3, sizes.sum())
+    rates = np.column_stack([np.where(weights > 1, 0.2, 0.02), *[np.full(len(truth), 0.08)] * 2])
+    wrong = rng.random(rates.shape) < rates
+    columns = np.where(wrong, (truth[:, None] + rng.integers(1, 3, wrong.shape)) % 3, truth[:, None])
+    return columns[:, 0], columns[:, 1:], Drawn(weights, np.repeat(np.arange(150), sizes))
+
+
+def test_intervals_of_weighted_and_clustered_rows_cover_the_error_rate() -> None:
+    rng, held, right = np.random.default_rng(15), 0, 1 - (0.02 + 5 * 0.2) / 6
+    for _ in range(400):
+        label, votes, drawn = drawn_votes(rng)
+        found, _ = ceiling(votes, label, 3, ("a", "b"), drawn=drawn)
+        assert found is not None
+        held += found.lower <= right <= found.upper
+    assert 368 <= held <= 396
+
+
+@pytest.mark.parametrize("kind", ["witnesses", "one", "adjudicated", "consensus"])
+def test_rows_copied_within_their_clusters_tell_no_more(kind: str) -> None:
+    rng = np.random.default_rng(16)
+    truth = rng.integers(0, 2, 300)
+    votes = np.column_stack([flipped(truth, 0.25, 2, rng) for _ in range(5 if kind == "consensus" else 2)])
+    label = {
+        "witnesses": flipped(truth, 0.1, 2, rng), "one": None,
+        "adjudicated": np.where(votes[:, 0] == votes[:, 1], votes[:, 0], truth),
+        "consensus": majority(Votes.of(votes, 2)).leading,
+    }[kind]  # fmt: skip
+    expected, note = ceiling(votes, label, 2, tuple("abcde"))
+    copied = None if label is None else np.repeat(label, 20)
+    clusters = np.repeat(np.arange(300), 20)
+    found, same = ceiling(np.repeat(votes, 20, axis=0), copied, 2, tuple("abcde"), drawn=Drawn(clusters=clusters))
+    assert found is not None
+    assert expected is not None
+    assert same == note
+    assert found.value == pytest.approx(expected.value, abs=1e-3)
+    assert found.lower == pytest.approx(expected.lower, abs=0.004)
+    assert found.upper == pytest.approx(expected.upper, abs=0.004)
+
+
+def test_it_rests_on_rows_with_votes_only() -> None:
+    votes = np.full((5000, 2), -1)
+    votes[:10] = np.arange(10)[:, None] % 2
+    found, _ = ceiling(votes, None, 2, ("a", "b"))
+    assert found is not None
+    assert found.n == 10
+    assert found.lower < 0.9
 
 
 def test_a_ceiling_at_1_keeps_an_interval() -> None:

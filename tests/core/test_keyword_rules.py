@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_evalplus.core import keyword_rules as module
-from mlflow_evalplus.core.keyword_rules import first_matches, load_rules, propose
+from mlflow_evalplus.core.keyword_rules import first_matches, for_labels, load_rules, propose
 from mlflow_evalplus.core.predictions import Predictions, read
-from mlflow_evalplus.core.words import term_entries
+from mlflow_evalplus.core.tokens import term_entries
 from mlflow_evalplus.errors import DataError
 
 LABELS = ("negative", "neutral", "positive")
@@ -31,11 +31,11 @@ def test_rules_come_from_a_file_a_list_or_a_mapping(tmp_path: Path) -> None:
     mapped = tmp_path / "mapping.yaml"
     mapped.write_text("退款|refund: negative\nthanks: positive\n", "utf-8")
     known = [
-        [(rule.pattern.pattern, rule.label) for rule in load_rules(source, LABELS)]
+        [(rule.pattern.pattern, rule.label) for rule in load_rules(source)]
         for source in (path, str(path), rows, tuple(rows), mapping, mapped)
     ]
     assert known == [list(mapping.items())] * 6
-    assert load_rules(None, LABELS) == ()
+    assert load_rules(None) == ()
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def test_rules_come_from_a_file_a_list_or_a_mapping(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_wrong_rule_is_named_with_what_is_wrong(source: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        load_rules(source, LABELS)
+        load_rules(source)
 
 
 def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "none.yaml"
     with pytest.raises(DataError, match=r"none\.yaml' cannot be read: .*No such file"):
-        load_rules(missing, LABELS)
+        load_rules(missing)
     with pytest.raises(DataError, match="cannot be read"):
-        load_rules(tmp_path, LABELS)
+        load_rules(tmp_path)
     contents = {
         b"- {pattern: [": "cannot be read", b"\xff\xfe\xff": "cannot be read", b"refund": "are str; give a list",
         b"": "are NoneType; give a list", b"- refund": "rule 1 is 'refund'",
@@ -72,15 +72,29 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     for content, said in contents.items():
         (tmp_path / "rules.yaml").write_bytes(content)
         with pytest.raises(DataError, match=said):
-            load_rules(tmp_path / "rules.yaml", LABELS)
+            load_rules(tmp_path / "rules.yaml")
 
 
 def test_rules_for_labels_that_do_not_occur_are_left_out_but_checked() -> None:
-    assert [rule.label for rule in load_rules({"a": "mixed", "b": "neutral"}, LABELS)] == ["neutral"]
+    rules = load_rules({"a": "mixed", "b": "neutral"})
+    assert [rule.label for rule in for_labels(rules, LABELS)] == ["neutral"]
+    assert for_labels((), LABELS) == ()
     with pytest.raises(DataError, match="no regular expression"):
-        load_rules({"(": "mixed"}, LABELS)
-    # a label that YAML reads as a number is the label that `read` makes of it
-    assert [rule.label for rule in load_rules({"a": 1}, ("0", "1"))] == ["1"]
+        load_rules({"(": "mixed"})
+    with pytest.raises(DataError, match=r"the first is for 'negativ'. Did you mean 'negative'\?"):
+        for_labels(load_rules({"a": "negativ", "b": "mixed"}), LABELS)
+
+
+@pytest.mark.parametrize(("label", "written"), [(1, "1"), (1.0, "1"), (0.5, "0.5"), ("1.0", "1.0")])
+def test_a_number_is_the_label_that_the_data_have(label: Any, written: str) -> None:
+    (rule,) = load_rules([{"pattern": "x", "label": label}])
+    assert rule.label == written
+
+
+@pytest.mark.parametrize(("label", "said"), [(True, "in quotes"), ([1], "give one label"), ({}, "give one label")])
+def test_what_is_no_label_is_refused(label: Any, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        load_rules([{"pattern": "x", "label": label}])
 
 
 PIECES = ("refund", "REFUND", "退款", "thanks", "late", " ")
@@ -92,7 +106,7 @@ PIECES = ("refund", "REFUND", "退款", "thanks", "late", " ")
     st.lists(st.sampled_from(["refund", "退款", "Thanks", "late$", "^refund"]), max_size=4),
 )
 def test_the_first_rule_that_matches_wins_whatever_the_case(texts: list[str | None], patterns: list[str]) -> None:
-    rules = load_rules([{"pattern": pattern, "label": "neutral"} for pattern in patterns], LABELS)
+    rules = load_rules([{"pattern": pattern, "label": "neutral"} for pattern in patterns])
     expected = []
     for text in texts:
         held = [re.search(pattern.lower(), (text or "").lower()) is not None for pattern in patterns]
@@ -129,7 +143,7 @@ def test_planted_words_are_proposed_in_english_and_in_chinese() -> None:
     found = propose(rows)
     assert found is not None
     assert set(found.words) == {("ombudsman", "negative"), ("投诉", "negative")}
-    # of the 120 rows two in three were wrong; each half's words mend the other half
+    # of the 120 rows two in three were wrong; the words of the other folds mend each fold
     assert gain_of(rows, found.answers) == pytest.approx(80 / 600, abs=0.03)
 
 
@@ -158,7 +172,7 @@ def test_noise_yields_no_rule_in_19_of_20_runs() -> None:
 
 
 def test_what_noise_proposes_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Held to a lax test noise proposes many words. Tried on their own rows they would gain; on the other half not."""
+    """Held to a lax test noise proposes many words. Tried on their own rows they would gain; on others not."""
     monkeypatch.setattr(module, "MAX_P", 0.4)
     rng, gains, flattering = np.random.default_rng(4), [], []
     for _ in range(60):
@@ -174,23 +188,23 @@ def test_what_noise_proposes_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 def _on_their_own_rows(rows: Predictions) -> float:
     label, answers = rows.label_codes("label"), rows.label_codes("prediction")
     held, terms, vocabulary = term_entries(rows.table["text"], min_rows=6, min_phrase_rows=18, max_terms=999)
-    proposed, (meant, _) = module._propose(held, terms, len(vocabulary), label, answers, 3)
+    proposed, meant = module._propose(held, terms, len(vocabulary), label, answers, 3)
     module._apply(answers, held, terms, proposed, meant)
     return gain_of(rows, answers)
 
 
-def test_rows_of_one_customer_stay_in_one_half() -> None:
+def test_rows_of_one_customer_stay_in_one_fold() -> None:
     """A customer who repeats a text would else confirm the word that he made stand out."""
     rows = read(messages(np.random.default_rng(5)), text="text", cluster="customer")
-    half = module._halves(rows)
-    assert (half.reshape(-1, 4) == half[::4, None]).all()
-    assert 0.4 < half.mean() < 0.6
-    alone = module._halves(read(messages(np.random.default_rng(5)), text="text"))
+    fold = module._folds(rows)
+    assert (fold.reshape(-1, 4) == fold[::4, None]).all()
+    assert np.bincount(fold).min() > 20
+    alone = module._folds(read(messages(np.random.default_rng(5)), text="text"))
     assert not (alone.reshape(-1, 4) == alone[::4, None]).all()
 
 
 def test_one_customers_word_is_no_rule_for_the_others() -> None:
-    """Sixty rows of one customer lie in one half, so their word changes no answer: not theirs, nobody else has it."""
+    """Sixty rows of one customer lie in one fold, so their word changes no answer: not theirs, nobody else has it."""
     frame = messages(np.random.default_rng(6), planted=("ombudsman",))
     frame["customer"] = np.where(np.arange(600) < 60, 0, frame["customer"])
     rows = read(frame, text="text", cluster="customer")
@@ -208,5 +222,5 @@ def test_no_texts_no_words_and_no_errors() -> None:
 
 
 def test_one_rule_of_a_forgotten_list_is_one_rule() -> None:
-    (rule,) = load_rules({"pattern": "refund", "label": "a"}, ["a", "b"])
+    (rule,) = load_rules({"pattern": "refund", "label": "a"})
     assert (rule.pattern.pattern, rule.label) == ("refund", "a")

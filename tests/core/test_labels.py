@@ -9,6 +9,7 @@ from sklearn.metrics import cohen_kappa_score, confusion_matrix
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core import confident_learning
+from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.labels import MAX_STORED, label_quality, label_quality_of
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.errors import ColumnNotFound, DataError
@@ -71,6 +72,66 @@ def test_a_run_and_a_frame_say_the_same(votes: pd.DataFrame) -> None:
     assert label_quality_of(rows) == of_frame
 
 
+def test_weights_and_clusters_count_as_in_the_run(votes: pd.DataFrame) -> None:
+    """A model that is never wrong, on labels that are wrong where rows weigh most: no more than the ceiling."""
+    rng = np.random.default_rng(3)
+    truth, customer = rng.integers(0, 3, 3000), rng.integers(0, 400, 3000)
+    weight = np.where(customer % 4 == 0, 8.0, 1.0)
+    rates = {"label": np.where(weight > 1, 0.25, 0.02), "a": 0.08, "b": 0.08, "truth": 0.0}
+    frame = pd.DataFrame(
+        {
+            name: np.array(["x", "y", "z"])[
+                np.where(rng.random(3000) < rate, (truth + rng.integers(1, 3, 3000)) % 3, truth)
+            ]
+            for name, rate in rates.items()
+        }
+    ).assign(weight=weight, customer=customer, id=np.arange(3000))
+    rows = read(
+        frame, prediction="truth", weight="weight", cluster="customer", annotators=["a", "b"], example_id="id"
+    )  # fmt: skip
+    found = label_quality_of(rows)
+    assert found is not None
+    assert found.ceiling is not None
+    accuracy = evaluate(frame, prediction="truth", weight="weight", cluster="customer").metrics["accuracy"]
+    assert accuracy.value < 0.86
+    assert found.ceiling.lower < accuracy.value < found.ceiling.upper
+    assert found.ceiling.value == pytest.approx(accuracy.value, abs=0.03)
+    plain = label_quality(frame, ["a", "b"], label="label")
+    assert plain.ceiling is not None
+    assert plain.ceiling.lower > accuracy.value  # what was said before
+    same = label_quality(frame, ["a", "b"], label="label", example_id="id", weight="weight", cluster="customer")
+    assert same == found
+
+
+def test_rows_copied_within_clusters_leave_every_interval_alone(votes: pd.DataFrame) -> None:
+    frame = votes.assign(annotator_c=votes["label"].where(votes.index % 3 > 0), customer=votes["id"])
+    asked = ["annotator_a", "annotator_b", "annotator_c"]
+    once = label_quality(frame, asked, slices=["channel"], cluster="customer").frame()
+    copied = label_quality(pd.concat([frame] * 20), asked, slices=["channel"], cluster="customer").frame()
+    assert copied["key"].tolist() == once["key"].tolist()
+    for column in ("value", "lower", "upper"):
+        np.testing.assert_allclose(copied[column], once[column], atol=0.006)
+
+
+def test_columns_that_hold_no_labels_are_named(votes: pd.DataFrame) -> None:
+    found = label_quality(votes, ["annotator_a", "id"], label="label")
+    assert found.warning.startswith("The labels of 'id' are in no other column: ['m0', 'm1', 'm10', ")
+    assert found.labels == ("一般", "好", "差", "(any of id)")
+    assert found.ceiling is None
+    capital = votes.assign(annotator_b=votes["annotator_b"].map({"差": "Bad", "好": "Good", "一般": "Fair"}))
+    found = label_quality(capital, ["annotator_a", "annotator_b"], label="label")
+    assert found.warning.startswith("The labels of 'annotator_b' are in no other column: ['Bad', 'Fair', 'Good'].")
+    assert len(found.labels) == 6
+    both = capital.assign(annotator_a=capital["annotator_b"])
+    found = label_quality(both, ["annotator_a", "annotator_b"], label="label")
+    assert found.warning.startswith("No annotator gave a label of the label column: ['一般', ")
+    rows = read(votes, prediction="label", annotators=["annotator_a", "channel"])
+    quality = label_quality_of(rows)
+    assert quality is not None
+    assert "'channel' are in no other column: ['app', 'web']." in quality.warning
+    assert not label_quality(votes, ["annotator_a", "annotator_b"], label="label").warning
+
+
 def test_the_most_disputed_rows_come_first_and_votes_may_know_more_labels() -> None:
     frame = pd.DataFrame(
         {"y": ["n", "n", "p", "p"], "a": ["n", "n", "p", "n"], "b": ["n", "p", "p", "n"], "c": ["n", "mixed", "n", "n"]}
@@ -119,6 +180,8 @@ def test_without_annotators_the_scores_are_asked(monkeypatch: pytest.MonkeyPatch
 def test_a_run_whose_annotators_have_not_begun_is_no_error() -> None:
     frame = pd.DataFrame({"label": ["x", "y"], "a": [None, None], "b": ["x", None]})
     assert label_quality_of(read(frame, prediction="label", annotators=["a", "b"])) is None
+    weighted = label_quality(frame.assign(w=[1.0, 2.0]), ["a", "b"], weight="w", cluster="label", slices=["label"])
+    assert weighted.ceiling is None
     found = label_quality(frame, ["a", "b"], label="label")
     assert found.ceiling is None
     assert not found.of("all", "fleiss_kappa")[""].defined

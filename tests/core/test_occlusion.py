@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_evalplus.core import word_attribution
-from mlflow_evalplus.core.occlusion import occlude, without_spans
+from mlflow_evalplus.core.occlusion import label_scores, occlude, without_spans
 from mlflow_evalplus.core.predictions import Predictions, read
 from mlflow_evalplus.core.word_attribution import attribute_words
 from mlflow_evalplus.core.words import word_spans, words_of
@@ -67,7 +67,7 @@ def test_occlusion_sums_up_over_errors_and_right_rows() -> None:
     found = attributed(predictions, bag)
     given = predictions.table["prediction"].to_pylist()
     frame["given"] = given
-    assert found.method == "occlusion"
+    assert (found.method, found.unit, found.n_not_reproduced) == ("occlusion", "log-odds", 0)
     assert found.n_explained == found.n_errors == (frame["label"] != frame["given"]).sum()
     assert found.n_predictions == bag.asked
     for row in found.rows:
@@ -137,6 +137,7 @@ def test_a_model_that_only_names_labels_shows_the_words_that_turn_it() -> None:
     frame = pd.DataFrame({"text": texts, "label": ["no", "no", "yes", "no"], "prediction": ["yes", "yes", "yes", "no"]})
     found = attributed(read(frame, text="text"), predict)
     assert [(row.word, row.n, row.contribution, row.contribution_right) for row in found.rows] == [("great", 2, 2, 0)]
+    assert found.unit == "decision"
 
 
 def test_chinese_words_are_pairs_of_characters() -> None:
@@ -184,3 +185,20 @@ def test_nonsense_from_a_model_is_said_to_be_nonsense(answer: Any, message: str)
     frame = pd.DataFrame({"text": ["so late", "ok"], "label": ["no", "yes"], "prediction": ["yes", "yes"]})
     with pytest.raises(DataError, match=message):
         attribute_words(read(frame, text="text"), lambda texts, rows: answer)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("division by zero"), KeyError("text"), DataError("no weights")])
+def test_a_model_that_fails_is_said_to_fail(error: Exception) -> None:
+    def predict(texts: Sequence[str], rows: Any) -> Any:
+        raise error
+
+    said = "no weights" if isinstance(error, DataError) else f"the model failed on 3 texts: {type(error).__name__}: "
+    frame = pd.DataFrame({"text": ["so late", "ok"], "label": ["no", "yes"], "prediction": ["yes", "yes"]})
+    with pytest.raises(DataError, match=f"^{said}"):
+        attribute_words(read(frame, text="text"), predict)
+
+
+def test_scores_are_found_by_the_names_of_their_classes() -> None:
+    matrix = np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4]])
+    assert label_scores(matrix, np.array([2.0, 0.0, 1.0]), ["0", "1", "x"]).tolist() == [[0.2, 0.7, 0], [0.3, 0.4, 0]]
+    assert label_scores(matrix[:, :2], [True, False], ["False", "True"]).tolist() == [[0.2, 0.1], [0.3, 0.3]]

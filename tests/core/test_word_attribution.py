@@ -27,7 +27,7 @@ from mlflow_evalplus import names
 from mlflow_evalplus.core import word_attribution
 from mlflow_evalplus.core.linear_text import LinearText, linear_text, row_contributions
 from mlflow_evalplus.core.predictions import Predictions, read
-from mlflow_evalplus.core.word_attribution import MAX_EXAMPLES, MAX_WORDS, attribute_words
+from mlflow_evalplus.core.word_attribution import MAX_EXAMPLES, MAX_WORDS, attribute_words, words_of
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.results.word_attribution import WordAttribution, WordContribution
 
@@ -298,7 +298,7 @@ def test_where_there_is_nothing_to_tell_it_is_none() -> None:
     wrong = frame.assign(prediction=np.roll(frame["label"], 1))
     assert attribute_words(read(wrong), model) is None  # no text
     assert attribute_words(read(wrong), model, inputs=frame["text"]) is not None
-    empty = wrong.assign(text=pa.nulls(len(wrong), pa.string()).to_pandas())
+    empty = wrong.assign(text=pa.nulls(len(wrong), pa.string()).to_pandas(), prediction=pipeline.predict([""])[0])
     assert attribute_words(read(empty, text="text"), model) is None  # no words
     assert attribute_words(read(empty, text="text"), lambda texts, rows: 1 / 0) is None
     unknown = wrong.assign(label="angry", prediction="sad")
@@ -325,3 +325,105 @@ def test_a_word_of_a_single_error_is_listed_only_where_there_are_few(n_errors: i
     frame = pd.DataFrame({"text": texts, "label": "negative", "prediction": [*["positive"] * n_errors, "negative"]})
     found = attributed(read(frame, text="text"), linear(pipeline))
     assert {row.word for row in found.rows} == listed
+
+
+def test_only_errors_that_the_model_makes_itself_are_explained() -> None:
+    """Keyword rules on top of the model decide some rows, whatever the coefficients say."""
+    pipeline, frame = fitted(LogisticRegression())
+    own = pipeline.predict(frame["text"])
+    given = np.where(frame["text"].str.contains("late late|great app"), "neutral", own)
+    label, reproduced = frame["label"].to_numpy(), own == given
+    assert (~reproduced & (label == given)).sum() > 0
+    found = attributed(read(frame.assign(prediction=given), text="text"), linear(pipeline))
+    wrong = label != given
+    assert found.n_errors == wrong.sum()
+    assert found.n_explained == (wrong & reproduced).sum()
+    assert found.n_not_reproduced == (wrong & ~reproduced).sum() > 0
+    for row in found.rows:
+        pushes, expected, _ = row_contributions(linear(pipeline), frame["text"], row.label, row.prediction)
+        of_word = (pushes.toarray() - expected)[:, pipeline[0].vocabulary_[row.word]]
+        of_pair, right = (reproduced & (label == row.label) & (given == name) for name in (row.prediction, row.label))
+        np.testing.assert_allclose(row.contribution, of_word[of_pair].mean())
+        np.testing.assert_allclose(row.contribution_right, of_word[right].mean() if right.any() else np.nan)
+    assert any(row.contribution_right == row.contribution_right for row in found.rows)  # is not nan
+
+
+def test_a_model_that_made_none_of_the_errors_explains_none() -> None:
+    pipeline, frame = fitted(LogisticRegression())
+    other = pd.Series(pipeline.predict(frame["text"])).map(dict(zip(LABELS, [*LABELS[1:], LABELS[0]], strict=True)))
+    wrong = int((other != frame["label"]).sum())
+    found = attributed(read(frame.assign(prediction=other), text="text"), linear(pipeline))
+    assert (found.n_explained, found.n_not_reproduced, found.n_errors, found.rows) == (0, wrong, wrong, ())
+
+
+def test_answers_that_are_not_declared_are_not_said_to_be_another_models() -> None:
+    pipeline, frame = fitted(LogisticRegression())
+    frame = frame[frame["label"] != "neutral"]
+    given = pipeline.predict(frame["text"])
+    assert (given == "neutral").any()
+    rows = read(frame.assign(prediction=given), text="text", labels=["negative", "positive"])
+    found = attributed(rows, linear(pipeline))
+    assert (found.n_not_reproduced, found.n_explained) == (0, ((given != "neutral") & (given != frame["label"])).sum())
+
+
+class Broken(CountVectorizer):
+    def transform(self, texts: Any) -> Any:
+        raise ZeroDivisionError("division by zero")
+
+
+def test_inputs_that_the_model_cannot_read_are_asked_for() -> None:
+    frame = messages()
+    columns = ColumnTransformer([("words", CountVectorizer(), "text"), ("place", OneHotEncoder(), ["channel"])])
+    pipeline = make_pipeline(columns, LogisticRegression()).fit(frame, frame["label"])
+    predictions = answered(pipeline, frame, frame)
+    wanted = r"give inputs=…, a data frame: the model reads the columns \['text', 'channel'\]"
+    with pytest.raises(DataError, match=rf"cannot read its inputs: ValueError: Expected 2D array.*; {wanted}"):
+        words_of(predictions, pipeline)
+    with pytest.raises(DataError, match=rf"cannot read its inputs: ValueError: .*channel.*; {wanted}"):
+        words_of(predictions, pipeline, inputs=frame[["text"]])
+    with pytest.raises(DataError, match=r"inputs is generator; give a sequence of texts, a data frame"):
+        words_of(predictions, pipeline, inputs=(text for text in frame["text"]))
+    texts, _ = fitted(LogisticRegression())
+    texts.steps[0] = ("broken", Broken(vocabulary=texts[0].vocabulary_).fit(["late"]))
+    with pytest.raises(DataError, match=r"ZeroDivisionError: division by zero; give inputs=…, a row of what"):
+        words_of(predictions, texts)
+
+
+class NamesNothing(FunctionTransformer):
+    def get_feature_names_out(self) -> Any:
+        return ["?"]
+
+
+def test_a_step_that_names_its_features_otherwise_leaves_the_model_to_occlusion() -> None:
+    frame = messages()
+    pipeline = make_pipeline(CountVectorizer(), NamesNothing(), LogisticRegression()).fit(frame["text"], frame["label"])
+    assert linear_text(pipeline) is None
+    assert attributed_by(pipeline, frame).method == "occlusion"
+
+
+def attributed_by(pipeline: Any, frame: pd.DataFrame) -> WordAttribution:
+    found = words_of(answered(pipeline, frame), pipeline, max_predictions=200)
+    assert found is not None
+    return found
+
+
+PROBABLE = {
+    **CLASSIFIERS,
+    "sgd of log-odds": SGDClassifier(loss="log_loss", random_state=0),
+    "sgd of another loss": SGDClassifier(loss="modified_huber", random_state=0),
+}
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+@pytest.mark.parametrize("classifier", PROBABLE.values(), ids=PROBABLE)
+def test_pushes_are_called_log_odds_only_where_probabilities_say_so(classifier: Any, n_labels: int) -> None:
+    frame = messages(n_labels=n_labels)
+    pipeline = make_pipeline(CountVectorizer(), classifier).fit(frame["text"], frame["label"])
+    log_odds = False
+    if hasattr(pipeline, "predict_proba"):
+        scores = np.clip(pipeline.predict_proba(frame["text"]), 1e-12, None)
+        pushes, expected, base = row_contributions(linear(pipeline), frame["text"], *pipeline.classes_[[0, 1]])
+        decision = (pushes.toarray() - expected).sum(axis=1) + base
+        log_odds = np.allclose(np.log(scores[:, 1] / scores[:, 0]), decision)
+    assert linear(pipeline).in_log_odds == log_odds
+    assert attributed(answered(pipeline, frame), linear(pipeline)).unit == ("log-odds" if log_odds else "decision")

@@ -16,12 +16,14 @@ from mlflow_evalplus.results.causes import Action, Actions
 from tests.render.test_markdown import CONTROL, HOSTILE, tables
 
 
-def action(text: str, kind: str = "collect", price: float | None = None, currency: str = "USD") -> Action:
-    return Action(kind, text, 20, Estimate(0.031, 0.019, 0.0421, 400), price, currency, ())
+def action(
+    text: str, kind: str = "collect", price: float | None = None, currency: str = "USD", at_most: bool = False
+) -> Action:
+    return Action(kind, text, 20, Estimate(0.031, 0.019, 0.0421, 400), price, currency, (), at_most)
 
 
 def test_an_action_shows_its_gain_and_price() -> None:
-    shown = table(Actions((action("Collect 20 rows", price=3.2), action("Try another model", "model"))))
+    shown = table(Actions((action("Collect 20 rows", price=3.2), action("Try another model", "model", at_most=True))))
     (rows,) = tables(shown)
     assert rows == [
         ["what to do next", "expected gain"],

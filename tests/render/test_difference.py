@@ -10,9 +10,9 @@ import pytest
 
 from mlflow_evalplus.core.difference import split_difference
 from mlflow_evalplus.core.evaluation import evaluate
-from mlflow_evalplus.render.difference import MAX_ROWS, mix_rate_part, page_part, terminal
+from mlflow_evalplus.render.difference import MAX_ROWS, page_part, terminal
 from mlflow_evalplus.results import Difference
-from mlflow_evalplus.results.difference import DifferencePart, DifferenceSplit, MixRate, MixRateRow
+from mlflow_evalplus.results.difference import DifferencePart, DifferenceSplit
 from tests.render.test_markdown import HOSTILE, PARSER, tables
 
 UP = Difference(0.02, 0.01, 0.03, 0.001, 1200)
@@ -80,29 +80,15 @@ def test_the_terminal_shows_three_of_each_and_takes_brackets_as_they_are() -> No
     assert slices.endswith("… 2 more")
 
 
-def mix_rate(text: str, rows: int = 1) -> MixRate:
-    row = MixRateRow(text, 100, 200, 0.5, 0.2, 0.6, float("nan"), -0.02, 0.01)
-    return MixRate(text, text, text, UP, UP, UP, (row,) * rows)
-
-
-def test_the_page_of_mix_and_rate() -> None:
-    shown = mix_rate_part(mix_rate("may", rows=11))
-    assert "Accuracy +2.0 \\[+1.0, +3.0\\] points from may to may: +2.0" in shown
-    (found,) = tables(shown)
-    assert len(found) == MAX_ROWS + 1
-    assert found[1] == ["may (20.0 % → 50.0 %)", "-2.0 / +1.0"]
-    assert "… 3 more." in shown
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_names_and_ids_stay_in_their_cells(text: str) -> None:
     parts = [part(level, text, examples=(text,)) for level in ("class_pair", "slice")]
     total = {"accuracy": UP, "f1_macro": UP}
     hostile = DifferenceSplit(text, text, 1200, total, 12, 3, (text,), (text,), tuple(parts))
-    for shown, count in ((page_part(hostile), 3), (mix_rate_part(mix_rate(text)), 1)):
-        assert "<" not in shown
-        found = tables(shown)
-        assert len(found) == count
-        assert all(len(row) == 2 for rows in found for row in rows)
-        kinds = {token.type for token in PARSER.parse(shown)}
-        assert not kinds & {"html_block", "fence", "code_block", "hr", "bullet_list_open", "blockquote_open"}
+    shown = page_part(hostile)
+    assert "<" not in shown
+    found = tables(shown)
+    assert len(found) == 3
+    assert all(len(row) == 2 for rows in found for row in rows)
+    kinds = {token.type for token in PARSER.parse(shown)}
+    assert not kinds & {"html_block", "fence", "code_block", "hr", "bullet_list_open", "blockquote_open"}

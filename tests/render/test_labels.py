@@ -8,6 +8,7 @@ import pytest
 
 from mlflow_evalplus.core.labels import label_quality, label_quality_of
 from mlflow_evalplus.core.predictions import read
+from mlflow_evalplus.render.classes import interval
 from mlflow_evalplus.render.labels import disputed, page, sentences
 from mlflow_evalplus.results import Estimate
 from mlflow_evalplus.results.labels import LabelQuality
@@ -55,10 +56,22 @@ def test_tables_have_two_columns_at_most_20_rows_and_no_markup_of_the_data() -> 
 
 
 def test_scores_are_named_an_estimate_and_no_ceiling_is_said() -> None:
-    frame = pd.DataFrame({"label": ["n", "p"] * 50, "n": [0.95, 0.05] * 50, "p": [0.05, 0.95] * 50})
+    surely = np.linspace(0.9, 0.99, 400)
+    p = np.where(np.arange(400) % 2, surely, 1 - surely)
+    label = np.where(np.arange(400) % 20 == 0, "p", np.where(np.arange(400) % 2, "p", "n"))
+    frame = pd.DataFrame({"label": label, "n": 1 - p, "p": p})
     found = label_quality_of(read(frame, prediction="label", scores={"n": "n", "p": "p"}))
     assert found is not None
-    assert "as far as the model's own probabilities tell: an estimate" in page(found).splitlines()[2]
+    assert found.ceiling is not None
+    at_least = f"These labels allow an accuracy of at least {interval(found.ceiling)}, as far as the model's own "
+    assert at_least + "probabilities tell: an estimate." in sentences(found)["ceiling"]
+    assert "accuracy ceiling, at least" in page(found)
+    assert found.ceiling.upper < 0.995
+    assert [found.reachable(accuracy) for accuracy in (0.5, found.ceiling.value, 0.999)] == [True, None, None]
+    assert sentences(found, Estimate(0.99, 0.98, 1.0, 400))["run"] == "The run stands at 0.990 [0.980, 1.000]."
+    behind = 100 * (found.ceiling.value - 0.8)
+    assert sentences(found, RUN)["run"].endswith(f", at least {behind:.1f} points below it.")
+    assert "may be out of reach" in sentences(found, RUN, 0.999)["launch"]
     assert "consensus" not in page(found)
     unsure = label_quality_of(read(frame.assign(n=0.6, p=0.4), prediction="label", scores={"n": "n", "p": "p"}))
     assert unsure is not None
@@ -66,6 +79,16 @@ def test_scores_are_named_an_estimate_and_no_ceiling_is_said() -> None:
     opposed = label_quality(pd.DataFrame({"a": ["n", "p"], "b": ["p", "n"]}), ["a", "b"])
     assert "cannot be told" in sentences(opposed, RUN, 0.9)["ceiling"]
     assert opposed.reachable(0.5) is None
+
+
+def test_a_column_that_holds_no_labels_is_named_first() -> None:
+    frame = pd.DataFrame({"y": ["n", "p"] * 50, "a": ["n", "p"] * 50, "id": [f"<i>{n}" for n in range(100)]})
+    found = label_quality(frame, ["a", "id"], label="y")
+    said = sentences(found)
+    assert next(iter(said)) == "warning"
+    assert said["warning"].startswith("The labels of 'id' are in no other column: ['<i>0', ")
+    assert "<" not in page(found)
+    assert all(len(rows) <= 6 for rows in tables(page(found)))
 
 
 def test_the_disputed_rows_are_listed_with_what_the_others_hold() -> None:

@@ -25,6 +25,21 @@ def test_a_table_for_each_of_the_three_pairs_with_most_errors() -> None:
     assert "1,500 of 2,000 errors explained, by the model's own coefficients" in shown
 
 
+def test_it_says_what_the_figures_are_and_which_errors_others_made() -> None:
+    rows = (row("a", "b"),)
+    own = page_part(WordAttribution("exact", 15, 20, 0, rows))
+    assert "log-odds towards the prediction" in own
+    assert "not explained" not in own
+    other = page_part(WordAttribution("exact", 15, 20, 0, rows, 5, "decision"))
+    assert "log-odds" not in other
+    assert "differences of decision values towards the prediction" in other
+    assert "5 errors are not explained, as these coefficients say otherwise: rules on top, or another model" in other
+    none = page_part(WordAttribution("exact", 0, 20, 0, (), 1))
+    assert "1 error is not explained" in none
+    assert "Every pair's words" not in none
+    assert not tables(none)
+
+
 def test_where_words_were_left_out_it_says_what_that_took() -> None:
     shown = page_part(WordAttribution("occlusion", 15, 20, 19_999, (row("a", "b", right=math.nan),)))
     assert "15 of 20 errors explained, by leaving out a word at a time (19,999 predictions asked for)" in shown

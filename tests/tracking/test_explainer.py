@@ -119,6 +119,9 @@ def test_the_recipes_model_is_explained_by_the_pipeline_that_it_keeps(rules: boo
     assert explainer.inputs == frame["text"].tolist()
     assert found
     assert found.method == "exact"
+    # what the rules decide is not explained by the coefficients below them
+    assert (found.n_not_reproduced > 0) == rules
+    assert found.n_explained + found.n_not_reproduced == found.n_errors
 
 
 def coded(kind: str, folder: Path, signature: ModelSignature | None = None) -> PyFuncModel:
