@@ -15,7 +15,7 @@ from mlflow_evalplus.core.consensus import majority
 from mlflow_evalplus.core.gains import Gain, answered_anew, as_the_rest, scaled
 from mlflow_evalplus.core.keyword_rules import Rule, first_matches
 from mlflow_evalplus.core.label_errors import label_errors, score_matrix
-from mlflow_evalplus.core.labels import vote_codes
+from mlflow_evalplus.core.labels import checked_votes, vote_codes
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.training import Training
 from mlflow_evalplus.names import OTHER
@@ -142,7 +142,9 @@ def of_annotators(answers: Answers) -> tuple[list[Evidence], np.ndarray | None]:
     names, table = answers.predictions.annotators, answers.predictions.table
     if len(names) < 2:
         return [], None
-    matrix, labels = vote_codes({name: table[f"annotator.{name}"] for name in names}, answers.predictions.labels)
+    known = answers.predictions.labels
+    given, _ = checked_votes({name: table[f"annotator.{name}"] for name in names}, known)
+    matrix, labels = vote_codes(given, known)
     votes = Votes.of(matrix, len(labels))
     found, total = majority(votes), votes.counts.sum(axis=1)
     against = found.absolute & (found.code != answers.label)
@@ -152,7 +154,7 @@ def of_annotators(answers: Answers) -> tuple[list[Evidence], np.ndarray | None]:
         held = [f"{n:.0f} × {name}" for n, name in zip(votes.counts[row], labels, strict=True) if n]
         return f"annotators voted {', '.join(held)}"
 
-    unknown = found.code >= len(answers.predictions.labels)  # no prediction is known to be such a label
+    unknown = found.code >= len(known)  # no prediction is known to be such a label
     wrong_after = np.where(against, unknown | (found.code != answers.given), answers.wrong)
     relabelled = answered_anew(answers.predictions, answers.wrong, wrong_after, answers.confidence)
     return [

@@ -152,7 +152,7 @@ def _of_votes(
     columns: Mapping[str, pa.ChunkedArray], label: IntArray | None, known: tuple[str, ...], slices: Slices,
     ids: pa.ChunkedArray | None, confidence: float, limit: int, drawn: Drawn = ALIKE,
 ) -> LabelQuality:  # fmt: skip
-    columns, warning = _checked(columns, known)
+    columns, warning = checked_votes(columns, known)
     matrix, labels = vote_codes(columns, known)
     names = tuple(columns)
     votes = Votes.of(matrix, len(labels))
@@ -173,7 +173,9 @@ def _of_votes(
     )  # fmt: skip
 
 
-def _checked(columns: Mapping[str, pa.ChunkedArray], known: tuple[str, ...]) -> tuple[dict[str, pa.ChunkedArray], str]:
+def checked_votes(
+    columns: Mapping[str, pa.ChunkedArray], known: tuple[str, ...]
+) -> tuple[dict[str, pa.ChunkedArray], str]:
     """Return the votes, and what is odd about their labels, in words.
 
     Many labels of an annotator who gives none that another column holds, such as ids, become one.

@@ -30,7 +30,7 @@ def page(attribution: Attribution) -> str:
         causes.page_part(attribution.causes),
         "#### Sources",
         _table(["label → prediction", "of the errors"], [(row.name, _share(row)) for row in pairs]),
-        _table(["slice (n)", "errors above average"], [(_name(row), _excess(row)) for row in above]),
+        _table(["slice (n)", "excess errors"], [(_name(row), _excess(row)) for row in above]),
         _table(
             ["word (n)", "error rate with / without"],
             [(_name(row).removeprefix("word="), _rates(row)) for row in words if not math.isnan(row.q_value)],
