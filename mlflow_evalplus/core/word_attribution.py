@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from scipy import sparse
 
 from mlflow_evalplus.core.columns import FloatArray, IntArray
 from mlflow_evalplus.core.linear_text import LinearText, linear_text
 from mlflow_evalplus.core.occlusion import GIVE, Occlusion, Predict, occlude, predict_of
 from mlflow_evalplus.core.predictions import Predictions
+from mlflow_evalplus.core.pushes import Pushes, strongest_words
 from mlflow_evalplus.errors import DataError
-from mlflow_evalplus.results.word_attribution import WordAttribution, WordContribution
+from mlflow_evalplus.results.word_attribution import WordAttribution
 
 EXACT, OCCLUSION = "exact", "occlusion"
 MAX_PAIRS = 20
-MAX_WORDS = 10  # of a class pair
-MAX_EXAMPLES = 5
 MAX_ROWS = 100_000  # whose features are held in memory; of more, evenly spread ones are explained
-ENOUGH_ERRORS = 5  # of a class pair: with so many a word must stand in two
 SPREAD = (math.sqrt(5) - 1) / 2  # its multiples, less their whole part, are spread evenly: Weyl's sequence
 NOT_REPRODUCED = -1  # instead of a prediction's code: rules on top of the model said so, or another model
 
@@ -191,23 +188,6 @@ def _run(predictions: Predictions, known: Sequence[str]) -> _Run:
     return _Run(predictions, label, given, pairs)
 
 
-@dataclass(frozen=True)
-class _Pushes:
-    """What the words of the explained errors of one class pair push from label to prediction.
-
-    `rows`, `words` and `values` have an entry for each error and different word in it; `means` and `means_right` are
-    for each word the mean contribution over all `n_errors` of them and over the right rows of the label.
-    """
-
-    pair: tuple[int, int]
-    n_errors: int
-    rows: IntArray
-    words: IntArray
-    values: FloatArray
-    means: FloatArray
-    means_right: FloatArray
-
-
 def _exact(run: _Run, model: LinearText, inputs: Any) -> WordAttribution:
     n = _length(inputs)
     if n != len(run.label):
@@ -225,7 +205,7 @@ def _exact(run: _Run, model: LinearText, inputs: Any) -> WordAttribution:
         slopes = model.coefficients[other] - model.coefficients[own]
         errors = part.errors(pair)
         held = features[errors]
-        pushes.append(_Pushes(
+        pushes.append(Pushes(
             pair, len(errors), rows[np.repeat(errors, np.diff(held.indptr))], held.indices,
             slopes[held.indices] * held.data, slopes * (_mean(features, errors) - average), slopes * right[pair[0]],
         ))  # fmt: skip
@@ -233,7 +213,8 @@ def _exact(run: _Run, model: LinearText, inputs: Any) -> WordAttribution:
     not_reproduced = ((run.label != run.given) & declared)[rows] & (given == NOT_REPRODUCED)
     return WordAttribution(
         EXACT, sum(of_pair.n_errors for of_pair in pushes), run.n_errors, 0,
-        _rows(run, pushes, model.word, model.is_fragment), int(not_reproduced.sum()), _unit(model.in_log_odds),
+        strongest_words(run.predictions, pushes, model.word, model.is_fragment), int(not_reproduced.sum()),
+        _unit(model.in_log_odds),
     )  # fmt: skip
 
 
@@ -283,9 +264,9 @@ def _by_occlusion(run: _Run, found: Occlusion) -> WordAttribution:
         )
         held = wrong[found.rows]
         entries = found.rows[held], found.words[held], values[held]
-        pushes.append(_Pushes(pair, int(wrong.sum()), *entries, means, means_right))
+        pushes.append(Pushes(pair, int(wrong.sum()), *entries, means, means_right))
     n_explained = sum(of_pair.n_errors for of_pair in pushes)
-    rows = _rows(run, pushes, found.vocabulary.__getitem__, lambda _: False)
+    rows = strongest_words(run.predictions, pushes, found.vocabulary.__getitem__, lambda _: False)
     return WordAttribution(
         OCCLUSION, n_explained, run.n_errors, found.n_predictions, rows, unit=_unit(not found.one_hot)
     )
@@ -307,43 +288,3 @@ def _order(run: _Run) -> Iterator[int]:
             if row is not None:
                 yield row
                 yield from (beside for beside in [next(right[label], None)] if beside is not None)
-
-
-def _rows(
-    run: _Run, pushes: Sequence[_Pushes], name: Callable[[int], str], is_fragment: Callable[[int], bool]
-) -> tuple[WordContribution, ...]:
-    ids = run.predictions.with_ids().table["example_id"]
-    labels = run.predictions.labels
-    found = []
-    for of_pair in sorted(pushes, key=lambda of_pair: -of_pair.n_errors):
-        n_rows = np.bincount(of_pair.words, minlength=len(of_pair.means))
-        pushed = np.bincount(of_pair.words, of_pair.values, len(of_pair.means))
-        enough = 2 if of_pair.n_errors >= ENOUGH_ERRORS else 1
-        # a word that is only rarer among the errors than elsewhere pushes where it is absent: nothing shows it
-        words = np.flatnonzero((n_rows >= enough) & (pushed > 0) & (of_pair.means > 0))
-        words = words[np.argsort(-of_pair.means[words], kind="stable")]
-        for word, shown in _listed(words.tolist(), name, is_fragment):
-            held = np.flatnonzero((of_pair.words == word) & (of_pair.values > 0))
-            most = held[np.argsort(-of_pair.values[held], kind="stable")[:MAX_EXAMPLES]]
-            found.append(WordContribution(
-                labels[of_pair.pair[0]], labels[of_pair.pair[1]], shown, int(n_rows[word]),
-                float(of_pair.means[word]), float(of_pair.means_right[word]),
-                tuple(ids.take(pa.array(of_pair.rows[most])).to_pylist()),
-            ))  # fmt: skip
-    return tuple(found)
-
-
-def _listed(
-    words: Sequence[int], name: Callable[[int], str], is_fragment: Callable[[int], bool]
-) -> Iterator[tuple[int, str]]:
-    """Yield the first 10 words with their names; of fragments of the same characters only the first."""
-    told: list[tuple[str, bool]] = []
-    for word in words:
-        shown, fragment = name(word), is_fragment(word)
-        bare = shown.strip("…“”")
-        if fragment and any(bare in other or (both and other in bare) for other, both in told):
-            continue
-        told.append((bare, fragment and len(bare) > 1))
-        yield word, shown
-        if len(told) == MAX_WORDS:
-            return

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow_evalplus.requirements import Requirements
     from mlflow_evalplus.results import Evaluation
     from mlflow_evalplus.tracking.explainer import Explainer
+    from mlflow_evalplus.tracking.scoring import Answers
 
 CONFIG_KEYS = (
     "requirements", "slices", "intersections", "text", "cluster", "weight", "example_id", "annotators",
@@ -111,12 +112,7 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
             model, features, hidden=hidden, labels=wanted.task.labels, output=output,
             requests=config.get("latency_requests", 200), confidence=wanted.confidence,
         )  # fmt: skip
-        rows["__prediction"] = answers.predictions
-        for name, values in answers.scores.items():
-            rows[f"__score.{name}"] = values
-        declared = wanted.task.labels or answers.scores  # an answer that is not declared is counted as (other)
-        scores = {name: f"__score.{name}" for name in answers.scores if name in declared}
-        latency = answers.latency
+        scores, latency = _with_answers(rows, answers, wanted.task.labels), answers.latency
     elif dataset.has_predictions:
         rows["__prediction"] = dataset.predictions_data
     else:
@@ -130,6 +126,15 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
         return evaluation
     explain = partial(explainer_of, model, features, named["text"], predictions.labels, hidden=hidden, output=output)
     return _with_words(evaluation, explain, config.get("max_predictions", 0))
+
+
+def _with_answers(rows: pd.DataFrame, answers: Answers, labels: tuple[str, ...]) -> dict[str, str]:
+    """Add a model's answers to the rows; return label → column of its scores."""
+    rows["__prediction"] = answers.predictions
+    for name, values in answers.scores.items():
+        rows[f"__score.{name}"] = values
+    declared = labels or answers.scores  # an answer that is not declared is counted as (other)
+    return {name: f"__score.{name}" for name in answers.scores if name in declared}
 
 
 def _reasons(config: dict[str, Any]) -> dict[str, Any]:
