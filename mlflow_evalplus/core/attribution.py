@@ -8,6 +8,7 @@ from typing import Any
 
 from mlflow_evalplus.core import actions, causes
 from mlflow_evalplus.core.columns import require_columns
+from mlflow_evalplus.core.confident_learning import available
 from mlflow_evalplus.core.evidence import Answers
 from mlflow_evalplus.core.keyword_rules import Rules, for_labels, load_rules, propose
 from mlflow_evalplus.core.labels import label_quality_of
@@ -110,5 +111,7 @@ def _notes(given: Answers, n_rules: int, text: str) -> Iterator[str]:
             f"The training rows have no column {text!r}, so it is not known which words the model cannot know; name "
             "theirs with text."
         )
+    if given.scores is not None and not available():
+        yield "Labels are not judged by the model's probabilities; for that: pip install 'mlflow-evalplus[labels]'."
     if n_rules > len(given.rules):
         yield f"{n_rules - len(given.rules)} of {n_rules} keyword rules are for labels that do not occur; left out."

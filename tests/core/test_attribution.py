@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import mlflow_evalplus as ep
+from mlflow_evalplus.core import confident_learning
 from mlflow_evalplus.core.linear_text import linear_text
 from mlflow_evalplus.errors import ColumnNotFound, DataError
 from mlflow_evalplus.results.word_attribution import WordAttribution
@@ -186,3 +187,17 @@ def test_a_text_column_that_the_training_rows_lack_is_named() -> None:
     rows = pd.DataFrame({"label": ["a", "b"], "prediction": ["a", "a"], "text": ["late", "fine"]})
     with pytest.raises(ColumnNotFound, match=r"column 'txt' is not in the data.* Did you mean 'text'\?"):
         ep.attribute(ep.evaluate(rows), training=rows, text="txt")
+
+
+def test_what_was_given_and_could_not_be_used_is_noted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = pd.DataFrame({"label": ["a", "b"] * 50, "prediction": ["a", "a"] * 50, "text": "late", "p": 0.7, "q": 0.3})
+    plain = ep.evaluate(rows, text="text", scores={"a": "p", "b": "q"})
+    assert ep.attribute(plain).notes == ()
+    monkeypatch.setattr(confident_learning, "find_spec", lambda name: None)
+    given = {"training": rows[["label"]], "rules": {"late": "a", "fine": "c"}}
+    noted = ep.attribute(plain, **given)
+    assert [note.split(" ")[0] for note in noted.notes] == ["The", "Labels", "1"]
+    assert "no column 'text'" in noted.notes[0]
+    assert "pip install 'mlflow-evalplus[labels]'" in noted.notes[1]
+    assert noted.notes[2] == "1 of 2 keyword rules are for labels that do not occur; left out."
+    assert ep.attribute(noted, **given).notes == noted.notes
