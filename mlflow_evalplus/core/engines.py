@@ -145,14 +145,18 @@ def collect(frame: nw.LazyFrame[Any]) -> pa.Table:
 
 
 def _plain(frame: nw.LazyFrame[Any], wanted: Mapping[str, str], keys: Mapping[str, str]) -> nw.LazyFrame[Any]:
-    """Return the wanted columns under plain names; to Spark a dot in a name means something else."""
+    """Return the wanted columns under plain names; to some engines a dot in one parts table and column."""
     known = frame.collect_schema().names()
+    places = [f"p{place}" for place in range(len(known))]
     if frame.implementation.is_spark_like():
-        places = [f"p{place}" for place in range(len(known))]
         frame = nw.from_native(frame.to_native().toDF(*places))
-        place = dict(zip(known, places, strict=True))
+    elif frame.implementation.is_duckdb():
+        quoted = (f'"{name.replace(chr(34), chr(34) * 2)}"' for name in known)
+        pairs = (f"{name} AS {place}" for name, place in zip(quoted, places, strict=True))
+        frame = nw.from_native(frame.to_native().project(", ".join(pairs)))
     else:
-        place = {name: name for name in known}
+        places = known
+    place = dict(zip(known, places, strict=True))
     return frame.select(*(nw.col(place[source]).alias(keys[name]) for name, source in wanted.items()))
 
 
