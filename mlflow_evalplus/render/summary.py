@@ -20,9 +20,9 @@ def page(evaluation: Evaluation) -> str:
     """Return the page that opens a run."""
     parts = [
         f"## {MARKS[evaluation.verdict.outcome]}",
+        _figures(evaluation),  # before sentences of different lengths: the rows of several runs stand side by side
         markdown.escape(evaluation.verdict.sentence, limit=600),
         actions.table(evaluation.attribution.actions) if evaluation.attribution else "",
-        _figures(evaluation),
         _next(evaluation),
         _ceiling(evaluation),
         _gates(evaluation.verdict.gates),

@@ -52,14 +52,15 @@ def test_hostile_words_and_slices_stay_in_their_cells(text: str) -> None:
 
 
 def test_the_table_opens_the_summary_and_the_ceiling_is_said(frame: pd.DataFrame) -> None:
-    """What to do comes right after the verdict: it is what a reader of five runs wants to see."""
+    """What to do comes right after the verdict and the figures, whose rows stand side by side in several runs."""
     votes = frame.assign(x=frame["label"], y=frame["label"].where(frame.index % 10 > 0, "neutral"))
     wanted = {"thresholds": [{"metric": "accuracy", "min": 0.9}]}
     found = ep.attribute(ep.evaluate(votes, slices=["channel"], annotators=["x", "y"], requirements=wanted))
     assert found.attribution is not None
     parts = summary.page(found).split("\n\n")
-    assert parts[2].startswith("| what to do next | expected gain")
-    assert len(tables(parts[2])[0]) == 1 + min(len(found.attribution.actions.rows), MAX_ROWS)
+    assert parts[1].startswith("| 600 examples | value")
+    assert parts[3].startswith("| what to do next | expected gain")
+    assert len(tables(parts[3])[0]) == 1 + min(len(found.attribution.actions.rows), MAX_ROWS)
     said = summary._ceiling(found)
     assert said.startswith("A perfect model would score 0.9")
     assert "The launch threshold of 0.9 is in reach." in said
