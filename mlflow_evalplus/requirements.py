@@ -112,10 +112,11 @@ class Threshold(_Model):
 
 
 class Prices(_Model):
-    """What a machine hour and a label cost."""
+    """What a machine hour, 1,000 requests to an API, and a label cost."""
 
     currency: Name = "USD"
     machine_per_hour: float | None = Field(default=None, ge=0)
+    per_1000_requests: float | None = Field(default=None, ge=0)
     label: float | None = Field(default=None, ge=0)
 
 
@@ -136,8 +137,8 @@ class Requirements(_Model):
 
     @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits of what is asked, independent of layout and comments."""
-        canonical = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True)
+        """Twelve hexadecimal digits of what is asked, whatever its layout and comments, and the defaults spelt out."""
+        canonical = json.dumps(self.model_dump(mode="json", by_alias=True, exclude_defaults=True), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 

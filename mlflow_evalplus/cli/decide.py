@@ -42,11 +42,12 @@ def command(
     """
     from dataclasses import asdict
 
+    from mlflow_evalplus.core.comparison import compare_evaluations
     from mlflow_evalplus.core.decision import decide
     from mlflow_evalplus.core.evaluation import evaluate_again
     from mlflow_evalplus.render.terminal import verdict as table
     from mlflow_evalplus.requirements import load as load_requirements
-    from mlflow_evalplus.tracking.reader import compare, find_runs, load
+    from mlflow_evalplus.tracking.reader import find_runs, load
     from mlflow_evalplus.tracking.series import compare_runs
 
     wanted = load_requirements(requirements_file) if requirements_file else None
@@ -58,8 +59,12 @@ def command(
     evaluation = load(found.info.run_id)
     if wanted:
         evaluation = evaluate_again(evaluation, wanted)
-    base = find_runs([baseline], experiment)[0].info.run_id if baseline else found.data.tags.get(TAG_BASELINE_RUN)
-    comparison = compare(evaluation, base) if base and base != found.info.run_id else None
+    base = baseline or found.data.tags.get(TAG_BASELINE_RUN)
+    other = find_runs([base], experiment)[0] if base else found
+    comparison = None
+    if other.info.run_id != found.info.run_id:
+        both = (found.info.run_name, other.info.run_name)
+        comparison = compare_evaluations(evaluation, load(other.info.run_id), names=both)
     verdict = decide(evaluation, comparison=comparison)
     if as_json:
         print_json({"run_id": found.info.run_id, "run": found.info.run_name, **asdict(verdict)})
@@ -67,4 +72,6 @@ def command(
         screen = console()
         screen.print(table(verdict))
         screen.print(f"{found.info.run_name} ({found.info.run_id}): {verdict.sentence}", markup=False)
+        for note in verdict.notes:
+            screen.print(note, style="yellow", markup=False)
     sys.exit(EXIT_CODES[verdict.outcome.value])

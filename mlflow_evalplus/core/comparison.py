@@ -21,6 +21,7 @@ from mlflow_evalplus.core.intervals import (
     variance,
     wilson,
 )
+from mlflow_evalplus.core.latency import not_comparable
 from mlflow_evalplus.core.metrics import Metric
 from mlflow_evalplus.core.pairing import paired_rows
 from mlflow_evalplus.core.predictions import Predictions
@@ -83,7 +84,7 @@ def compare_evaluations(
     return Comparison(
         a=names[0], b=names[1], n=len(rows_a), metrics=overall,
         slices=_slices(margins, chosen, shape, a.confidence), fixed=fixed, broken=broken,
-        mcnemar_p=mcnemar(fixed, broken),
+        mcnemar_p=mcnemar(fixed, broken), notes=not_comparable({names[0]: a.latency, names[1]: b.latency}),
     )  # fmt: skip
 
 

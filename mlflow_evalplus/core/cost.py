@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from mlflow_evalplus.core.columns import FloatArray
 from mlflow_evalplus.requirements import Prices
-from mlflow_evalplus.results import Latency
+from mlflow_evalplus.results import Estimate, Evaluation, Latency
+from mlflow_evalplus.results.latency import measured_once
 
 
 def cost_matrix(
@@ -31,8 +33,55 @@ def cost_matrix(
     return matrix
 
 
-def cost_per_1000(latency: Latency | None, prices: Prices) -> float | None:
-    """Return the money for a thousand predictions at the measured throughput of one machine."""
-    if latency is None or prices.machine_per_hour is None or not latency.batch_size:
+def cost_estimate(latency: Latency | None, prices: Prices) -> Estimate | None:
+    """Return the money for a thousand predictions; None where a price needs a throughput that was not measured.
+
+    One machine at its highest measured throughput, ``latency.best``, whose interval it has, and what an API charges.
+
+    Examples
+    --------
+    >>> fast = Latency({}, 100, 1.0, "a machine", throughput={8: Estimate(250.0, 200.0, 300.0, 50)})
+    >>> print(cost_estimate(fast, Prices(machine_per_hour=3600, per_1000_requests=2)))
+    6.000 [5.333, 7.000] n=50
+    """
+    charged, hour = prices.per_1000_requests, prices.machine_per_hour
+    if hour is None:
+        return None if charged is None else Estimate(charged, charged, charged, 0)
+    best = latency.best if latency else None
+    if best is None:
         return None
-    return 1000 * latency.batch_seconds / latency.batch_size * prices.machine_per_hour / 3600
+    rate = best[1]
+    value, lower, upper = (hour / 3600 * 1000 / r + (charged or 0.0) for r in (rate.value, rate.upper, rate.lower))
+    return Estimate(value, lower, upper, rate.n)
+
+
+def cost_per_1000(latency: Latency | None, prices: Prices) -> float | None:
+    """Return the money for a thousand predictions, without its interval."""
+    found = cost_estimate(latency, prices)
+    return found.value if found else None
+
+
+def per_1000(evaluation: Evaluation) -> Estimate | None:
+    """Return an evaluation's `cost_per_1000` with its interval; without bounds where its timing is not at hand."""
+    cost = evaluation.cost_per_1000
+    if cost is None:
+        return None
+    prices = evaluation.requirements.prices if evaluation.requirements else Prices()
+    return cost_estimate(evaluation.latency, prices) or measured_once(cost)
+
+
+def total_per_1000(evaluation: Evaluation) -> Estimate | None:
+    """Return the money for a thousand predictions and the errors among them; None where one of the two is not known.
+
+    Notes
+    -----
+    The parts are independent. Their intervals are added by Zou and Donner's method of variance estimates recovery
+    (2008), doi:10.1002/sim.3095: the distances from value to bound, squared, add up.
+    """
+    made, errors = per_1000(evaluation), evaluation.metrics.get("error_cost")
+    if made is None or errors is None:
+        return None
+    value = made.value + 1000 * errors.value
+    below = math.hypot(made.value - made.lower, 1000 * (errors.value - errors.lower))
+    above = math.hypot(made.upper - made.value, 1000 * (errors.upper - errors.value))
+    return Estimate(value, value - below, value + above, errors.n)

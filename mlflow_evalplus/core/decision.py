@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlflow_evalplus import names
 from mlflow_evalplus import requirements as asked
+from mlflow_evalplus.core import cost
 from mlflow_evalplus.core.custom import CustomMetric
 from mlflow_evalplus.core.metrics import OVERALL
 from mlflow_evalplus.requirements import Requirements, Threshold
@@ -22,6 +23,11 @@ from mlflow_evalplus.results import (
     Verdict,
     number,
 )
+from mlflow_evalplus.results.latency import words as in_words
+
+UNITS = {**dict.fromkeys(names.LATENCY_METRICS, "requests"), "cost_per_1000": "timed calls"}
+# What rests on a timing, and so on the machine that it was taken on.
+MONEY_OF_TIME = {"cost_per_1000": cost.per_1000, "total_cost_per_1000": cost.total_per_1000}
 
 
 def decide(
@@ -69,10 +75,20 @@ def decide(
     thresholds = wanted.thresholds if wanted else ()
     gates = tuple(gate for threshold in thresholds for gate in _gates(evaluation, threshold, comparison))
     outcomes = {gate.outcome for gate in gates}
-    if Outcome.FAIL in outcomes:
-        return Verdict(Outcome.FAIL, gates)
-    passed = outcomes == {Outcome.PASS}
-    return Verdict(Outcome.PASS if passed else Outcome.UNDECIDED, gates)
+    outcome = Outcome.PASS if outcomes == {Outcome.PASS} else Outcome.UNDECIDED
+    notes = (*(comparison.notes if comparison else ()), *_busy(evaluation, thresholds))
+    return Verdict(Outcome.FAIL if Outcome.FAIL in outcomes else outcome, gates, notes)
+
+
+def _busy(evaluation: Evaluation, thresholds: Sequence[Threshold]) -> Iterator[str]:
+    """Yield a warning where a gate rests on a timing that other processes disturbed."""
+    latency = evaluation.latency
+    timed = [t.metric for t in thresholds if t.metric in names.LATENCY_METRICS or t.metric in MONEY_OF_TIME]
+    if timed and latency and latency.busy and any(measured(evaluation, metric) for metric in timed):
+        yield (
+            f"Latency was measured while other processes used {latency.other_load:.0%} of the machine; measure again "
+            "on a quiet one before you rely on it."
+        )
 
 
 def _gates(evaluation: Evaluation, threshold: Threshold, comparison: Comparison | None) -> Iterator[Gate]:
@@ -107,9 +123,8 @@ def measured(evaluation: Evaluation, key: str) -> Estimate | None:
     """Return the overall estimate under a requirement's key, or None where it was not measured."""
     if key in names.LATENCY_METRICS:
         return evaluation.latency.single.get(key) if evaluation.latency else None
-    if key == "cost_per_1000":
-        cost = evaluation.cost_per_1000
-        return None if cost is None else Estimate(cost, math.nan, math.nan, 1)  # one timing shows no spread
+    if key in MONEY_OF_TIME:
+        return MONEY_OF_TIME[key](evaluation)
     for row in evaluation.classes.rows:
         for metric, estimate in row.metrics.items():
             if key == names.class_metric(metric, row.name):
@@ -136,6 +151,9 @@ def _gate(threshold: Threshold, where: str, found: Estimate | Difference | None,
     outcome = _outcome(threshold, found, falling)
     value = f"{number(found.value)} [{number(found.lower)}, {number(found.upper)}]"
     estimate = found if isinstance(found, Estimate) else Estimate(found.value, found.lower, found.upper, found.n)
+    if threshold.metric in names.LATENCY_METRICS + names.COST_METRICS:
+        value = in_words(estimate, "ms" if threshold.metric in names.LATENCY_METRICS else "")
+    on = f" on {found.n:,} {UNITS.get(threshold.metric, 'examples')}" if found.n else ""
     needed = examples_needed(threshold, found, metric) if outcome is Outcome.UNDECIDED else None
     verb = {
         Outcome.PASS: "clears it by its bound",
@@ -143,7 +161,7 @@ def _gate(threshold: Threshold, where: str, found: Estimate | Difference | None,
         Outcome.UNDECIDED: "cannot be told apart from it",
     }[outcome]
     more = f"; about {needed - found.n:,} more labelled examples would decide" if needed else ""
-    return Gate(words, outcome, f"{words}: {value} on {found.n:,} examples {verb}{more}", estimate, needed)
+    return Gate(words, outcome, f"{words}: {value}{on} {verb}{more}", estimate, needed)
 
 
 def _outcome(threshold: Threshold, found: Estimate | Difference, falling: bool) -> Outcome:

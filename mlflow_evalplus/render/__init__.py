@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlflow_evalplus.render import confusion, slices
-from mlflow_evalplus.results import Confusion, Drawable, Slices
+from mlflow_evalplus.render import confusion, cost_latency, slices
+from mlflow_evalplus.results import Confusion, Drawable, Latency, Slices
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,4 +17,6 @@ def figure(result: Drawable) -> Figure:
         return confusion.figure(result)
     if isinstance(result, Slices):
         return slices.figure(result)
+    if isinstance(result, Latency):
+        return cost_latency.figure(result)
     raise TypeError(f"{type(result).__name__} has no picture")

@@ -27,7 +27,8 @@ def page(evaluation: Evaluation) -> str:
         _ceiling(evaluation),
         _gates(evaluation.verdict.gates),
     ]
-    parts += [f"> {markdown.escape(note, limit=600)}" for note in evaluation.notes]
+    notes = (*evaluation.verdict.notes, *evaluation.notes)
+    parts += [f"> {markdown.escape(note, limit=600)}" for note in notes]
     return "\n\n".join(part for part in parts if part)
 
 

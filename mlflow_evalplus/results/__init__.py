@@ -29,9 +29,10 @@ from mlflow_evalplus.results.evaluation import Evaluation as Evaluation
 from mlflow_evalplus.results.labels import Disputed as Disputed
 from mlflow_evalplus.results.labels import LabelMeasure as LabelMeasure
 from mlflow_evalplus.results.labels import LabelQuality as LabelQuality
+from mlflow_evalplus.results.latency import Footprint as Footprint
+from mlflow_evalplus.results.latency import Latency as Latency
 from mlflow_evalplus.results.measures import Calibration as Calibration
 from mlflow_evalplus.results.measures import CalibrationBin as CalibrationBin
-from mlflow_evalplus.results.measures import Latency as Latency
 from mlflow_evalplus.results.slices import Discovery as Discovery
 from mlflow_evalplus.results.slices import Finding as Finding
 from mlflow_evalplus.results.slices import SliceResult as SliceResult

@@ -72,6 +72,8 @@ class Comparison:
         Examples that A answers rightly and B wrongly, and the reverse.
     mcnemar_p : float
         Of accuracy; exact binomial below 25 discordant pairs.
+    notes : tuple of str
+        What cannot be compared, for example latencies of two machines.
     """
 
     a: str
@@ -82,6 +84,7 @@ class Comparison:
     fixed: int
     broken: int
     mcnemar_p: float
+    notes: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """Return one row per metric: difference, bounds, p-value."""

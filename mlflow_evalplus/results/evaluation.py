@@ -11,7 +11,8 @@ from mlflow_evalplus.results.attribution import Attribution
 from mlflow_evalplus.results.classes import Classes, Confusion
 from mlflow_evalplus.results.estimate import Estimate
 from mlflow_evalplus.results.labels import LabelQuality
-from mlflow_evalplus.results.measures import Calibration, Latency
+from mlflow_evalplus.results.latency import Latency
+from mlflow_evalplus.results.measures import Calibration
 from mlflow_evalplus.results.slices import Discovery, Slices
 from mlflow_evalplus.results.verdict import NO_VERDICT, Verdict
 
@@ -37,7 +38,8 @@ class Evaluation:
         Why this score, and how good the labels are; None before ``attribute`` has looked, and ``label_quality`` where
         there are neither annotators nor probabilities.
     cost_per_1000 : float or None
-        Money for a thousand predictions, from the batch call and the price of the machine.
+        Money for a thousand predictions: the machine at the highest throughput measured (``latency.best``), and what
+        an API charges.
     confidence : float
         Of every interval.
     data_digest : str

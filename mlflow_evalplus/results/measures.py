@@ -1,8 +1,7 @@
-"""What is measured besides the counts: calibration and latency."""
+"""What is measured besides the counts: calibration."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,39 +48,3 @@ class Calibration:
             for b in self.bins
         ]  # fmt: skip
         return pd.DataFrame(rows, columns=list(names.CALIBRATION_COLUMNS))
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """How fast the model answered.
-
-    Attributes
-    ----------
-    single : dict of str to Estimate
-        ``latency_ms_p50``, ``…_p95``, ``…_p99`` of one-row requests in milliseconds, with
-        order-statistic intervals; empty where only a batch was timed.
-    batch_size, batch_seconds : int, float
-        The one call that answered every example.
-    machine : str
-        What it was measured on.
-    """
-
-    single: dict[str, Estimate]
-    batch_size: int
-    batch_seconds: float
-    machine: str
-
-    @property
-    def throughput_per_s(self) -> float:
-        """Examples answered per second in the batch call."""
-        return self.batch_size / self.batch_seconds if self.batch_seconds > 0 else math.nan
-
-    def frame(self) -> pd.DataFrame:
-        """Return one row per figure, in the columns of ``names.LATENCY_COLUMNS``."""
-        import pandas as pd
-
-        rows = [(key, f"{e} ms", e.value, e.lower, e.upper, e.n) for key, e in self.single.items()]
-        rate = self.throughput_per_s
-        rows.append((f"throughput_per_s_batch_{self.batch_size}", f"{number(rate)} per s",
-                     rate, math.nan, math.nan, self.batch_size))  # fmt: skip
-        return pd.DataFrame(rows, columns=list(names.LATENCY_COLUMNS))

@@ -49,11 +49,13 @@ class Gate:
 class Verdict:
     """Pass, fail or undecided, with every gate's reason.
 
-    Fail if a gate fails; else undecided if a gate is undecided or there is no gate; else pass.
+    Fail if a gate fails; else undecided if a gate is undecided or there is no gate; else pass. `notes` say what
+    to know before relying on it.
     """
 
     outcome: Outcome
     gates: tuple[Gate, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -93,6 +94,7 @@ def evaluate_model(model: str, path: str, request: Request) -> tuple[Evaluation,
         store.client()
         loaded = mlflow.pyfunc.load_model(model)
     config: dict[str, Any] = {"requirements": wanted, "slices": chosen, "annotators": request.annotators, **own}
+    config["footprint"] = model if Path(model).is_dir() else True
     if not request.log:
         return _without_run(loaded, frame, label, config), None
     with store.reaching(), _run(request) as run_id:

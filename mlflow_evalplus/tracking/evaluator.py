@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 CONFIG_KEYS = (
     "requirements", "slices", "intersections", "text", "cluster", "weight", "example_id", "annotators",
-    "scores", "metrics", "confidence", "discover", "extra_columns", "latency_requests", "training", "rules",
-    "max_predictions",
+    "scores", "metrics", "confidence", "discover", "extra_columns", "latency_requests", "footprint", "training",
+    "rules", "max_predictions",
 )  # fmt: skip
 # Of MLflow's own evaluators: without nesting, one evaluator_config goes to all evaluators.
 MLFLOW_KEYS = (
@@ -44,9 +44,11 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
     say, ``slices``, ``intersections``, ``text``, ``cluster``, ``weight``, ``example_id``, ``annotators``,
     ``scores`` (label → column, for data with predictions), ``metrics`` (your own `CustomMetric`), ``confidence``,
     ``discover``, ``extra_columns`` (a data frame of slice columns that `feature_names` hides), ``latency_requests``
-    (200; 0 times nothing), and for the reasons of the errors ``training`` (a data frame of the rows that the model
-    learnt from), ``rules`` (keyword rules) and ``max_predictions`` (how many texts with a word left out a model that is
-    not linear may be asked for; 0, since a request may cost money).
+    (200; 0 times nothing), ``footprint`` (True: load time, size and memory are measured in a fresh process, some
+    seconds per model; False leaves that out; or the folder where a model that was not logged is saved), and for the
+    reasons of the errors ``training`` (a data frame of the rows that the model learnt from), ``rules`` (keyword rules)
+    and ``max_predictions`` (how many texts with a word left out a model that is not linear may be asked for; 0, since a
+    request may cost money).
     """
 
     name = "evalplus"
@@ -103,7 +105,7 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
         "annotators": config.get("annotators") or (),
     }  # fmt: skip
     scores = dict(config.get("scores") or {})
-    latency, hidden = None, list[str | None]()
+    latency, hidden, notes = None, list[str | None](), _notes(dataset)
     reasons = _reasons(config)
     if model is not None:
         read(rows, prediction=label, **named)  # what is wrong with the data is said before the model is asked
@@ -111,15 +113,17 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
         answers = ask(
             model, features, hidden=hidden, labels=wanted.task.labels, output=output,
             requests=config.get("latency_requests", 200), confidence=wanted.confidence,
+            footprint=config.get("footprint", True),
         )  # fmt: skip
         scores, latency = _with_answers(rows, answers, wanted.task.labels), answers.latency
+        notes += answers.notes
     elif dataset.has_predictions:
         rows["__prediction"] = dataset.predictions_data
     else:
         raise DataError("neither a model nor predictions were given to mlflow.models.evaluate")
     predictions = read(rows, prediction="__prediction", scores=scores, **named)
     evaluation = evaluate_predictions(
-        predictions, wanted, latency=latency, notes=_notes(dataset), metrics=config.get("metrics") or ()
+        predictions, wanted, latency=latency, notes=notes, metrics=config.get("metrics") or ()
     )
     evaluation = attribute(evaluation, **reasons)
     if model is None or not named["text"]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from mlflow_evalplus import names
+from mlflow_evalplus.core import cost
 from mlflow_evalplus.render import (
     attribution,
     classes,
@@ -20,6 +22,7 @@ from mlflow_evalplus.render import (
     figures,
     labels,
     markdown,
+    report,
     slices,
     summary,
 )
@@ -58,7 +61,22 @@ class Page:
     text: str
 
 
-Item = Metric | Table | Figure | Page
+@dataclass(frozen=True)
+class Report:
+    """An HTML page, which names its run itself and is made when it is written."""
+
+    path: str
+    evaluation: Evaluation
+    run_name: str = ""
+
+    @property
+    def text(self) -> str:
+        """The page."""
+        return report.page(self.evaluation, self.run_name)
+
+
+File = Table | Figure | Page | Report
+Item = Metric | File
 
 
 def _summary(evaluation: Evaluation) -> Iterator[Item]:
@@ -94,14 +112,20 @@ def _cost_latency(evaluation: Evaluation) -> Iterator[Item]:
     yield Page(names.COST_LATENCY_PAGE, cost_latency.page(evaluation))
     latency = evaluation.latency
     if latency:
+        yield Figure(names.COST_LATENCY_FIGURE, latency.figure())
         yield Table(names.LATENCY_TABLE, latency.frame())
-        for key, estimate in latency.single.items():
-            yield Metric(key.replace("latency_ms_", "latency_ms/"), estimate.value)
-        yield Metric(f"throughput_per_s/batch_{latency.batch_size}", latency.throughput_per_s)
+        for key, _, estimate in latency.figures():
+            if key in names.RESOURCE_METRICS:
+                yield Metric(f"resources/{key}", estimate.value)
+            elif key.startswith(("latency_ms_", "throughput_per_s_")):
+                yield Metric(re.sub("(_ms|_per_s)_", r"\1/", key), estimate.value)
     if evaluation.cost_per_1000 is not None:
         yield Metric("cost/per_1000", evaluation.cost_per_1000)
     if "error_cost" in evaluation.metrics:
         yield from _bounds("cost/error_cost", evaluation.metrics["error_cost"])
+    total = cost.total_per_1000(evaluation)
+    if total:
+        yield from _bounds("cost/total_per_1000", total)
 
 
 def _bounds(key: str, estimate: Estimate) -> Iterator[Metric]:
@@ -160,14 +184,19 @@ def _labels(evaluation: Evaluation) -> Iterator[Item]:
             yield Metric(f"labels/{measure}", estimate.value)
 
 
+def _report(evaluation: Evaluation) -> Iterator[Item]:
+    yield Report(names.REPORT, evaluation)
+
+
 # The list that is walked for every evaluation; a new analysis adds its line here. Those of many metrics come last, so
 # that they do not crowd out the others.
 ANALYSES: tuple[Callable[[Evaluation], Iterator[Item]], ...] = (
     _summary, _confusion, _attribution, _labels, _discovery, _calibration, _cost_latency, _classes, _slices,
+    _report,
 )  # fmt: skip
 
 
-def describe(evaluation: Evaluation, run_name: str = "") -> tuple[dict[str, float], list[Table | Figure | Page]]:
+def describe(evaluation: Evaluation, run_name: str = "") -> tuple[dict[str, float], list[File]]:
     """Return the metrics, finite ones only and at most 200, and all that becomes a file.
 
     Pages and pictures are headed by the run's name: beside each other they would be nameless.
@@ -186,9 +215,11 @@ def _free(key: str, taken: Mapping[str, float]) -> str:
     return next(name for name in numbered if name not in taken)
 
 
-def _headed(item: Table | Figure | Page, run_name: str) -> Table | Figure | Page:
+def _headed(item: File, run_name: str) -> File:
     if run_name and isinstance(item, Page):
         return Page(item.path, f"#### {markdown.escape(run_name)}\n\n{item.text}")
     if run_name and isinstance(item, Figure):
         figures.head(item.drawing, run_name)
+    if isinstance(item, Report):
+        return replace(item, run_name=run_name)
     return item

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +12,14 @@ import pandas as pd
 from mlflow.pyfunc import PyFuncModel
 
 from mlflow_evalplus.core.columns import require_columns
-from mlflow_evalplus.core.latency import percentiles
+from mlflow_evalplus.core.latency import percentiles, throughput
 from mlflow_evalplus.errors import DataError, shorten
 from mlflow_evalplus.results import Latency
+from mlflow_evalplus.tracking import footprint as fresh
+from mlflow_evalplus.tracking import timing
+from mlflow_evalplus.tracking.fresh_process import brief
+from mlflow_evalplus.tracking.machine import hardware, other_load, threads, usage
 
-WARM_UP = 5
-MAX_SECONDS = 5.0  # spent on single requests
 # Their predict is not the most probable class, so they are asked for predictions and not for probabilities.
 OWN_PREDICT = ("SVC", "NuSVC", "FixedThresholdClassifier", "TunedThresholdClassifierCV")
 PREDICTION_COLUMNS = ("prediction", "predictions", "label", "labels")
@@ -27,11 +27,12 @@ PREDICTION_COLUMNS = ("prediction", "predictions", "label", "labels")
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model said: one prediction per row, and class probabilities where it gives them."""
+    """What a model said: one prediction per row, class probabilities where it gives them; `notes` on what failed."""
 
     predictions: Sequence[Any]
     scores: Mapping[str, Sequence[float]]
     latency: Latency
+    notes: tuple[str, ...] = ()
 
 
 def ask(
@@ -43,8 +44,9 @@ def ask(
     output: str | None = None,
     requests: int = 200,
     confidence: float = 0.95,
+    footprint: bool | str = False,
 ) -> Answers:
-    """Predict every row in one call, then time single-row requests on a sample.
+    """Predict every row in one call, then time single-row requests and batches on a sample.
 
     Parameters
     ----------
@@ -58,9 +60,13 @@ def ask(
     output : str, optional
         Column of the prediction, where the model returns several.
     requests : int
-        Single-row requests to time (5 seconds at most); 0 for none.
+        Single-row requests to time (10 seconds at most); 0 for none, nor batches. Below 200 batches are timed more
+        shortly, too.
     confidence : float
         Of the latency intervals.
+    footprint : bool or str
+        Whether to measure load time, size and memory in a fresh process, where requests are timed; or where the model
+        is saved.
 
     Raises
     ------
@@ -68,11 +74,12 @@ def ask(
         The model lacks a column or fails, returns another number of answers than rows, or nothing that can be
         read as answers.
     """
+    fresh.check(footprint)
     features = inputs_only(model, features, hidden)
     call, classes = caller(model)
-    start = time.perf_counter()
+    before, start = usage(), time.perf_counter()
     raw = call_model(call, features)
-    seconds = time.perf_counter() - start
+    seconds, after = time.perf_counter() - start, usage()
     predictions, scores = read_output(raw, classes or labels, output)
     if len(predictions) != len(features):
         raise DataError(
@@ -80,8 +87,30 @@ def ask(
             "that is given a data frame iterates its columns; choose the text column inside it: "
             "ColumnTransformer([('text', TfidfVectorizer(), 'text')])"
         )
-    single = percentiles(_time_single(model.predict, features, requests), confidence) if requests else {}
-    return Answers(predictions, scores, Latency(single, len(features), seconds, machine()))
+    n, notes = len(features), tuple[str, ...]()
+    latency = Latency({}, n, seconds, hardware(), cpu_s_per_1000=1000 * (after.own - before.own) / n)
+    if requests:
+        latency, notes = _timed(latency, model.predict, features, requests, confidence)
+    latency = replace(latency, other_load=other_load(before, usage()), threads=threads())
+    if requests and footprint:
+        found, why = fresh.measure(model, features, footprint)
+        latency, notes = replace(latency, footprint=found), (*notes, *why)
+    return Answers(predictions, scores, latency, notes)
+
+
+def _timed(
+    latency: Latency, predict: Callable[[pd.DataFrame], Any], features: pd.DataFrame, requests: int, confidence: float
+) -> tuple[Latency, tuple[str, ...]]:
+    """Add single requests and batches; a model that fails on them does not lose its answers."""
+    try:
+        single = timing.time_requests(predict, features, requests)
+        batches = timing.time_batches(
+            predict, features, latency.batch_seconds / latency.batch_size, min(1.0, requests / timing.ENOUGH)
+        )
+    except Exception as error:  # a model may fail in any way
+        return latency, (f"The latency is not known: the model failed on a part of the rows: {brief(error)}",)
+    rates = throughput({1: single / 1000, **batches}, confidence)
+    return replace(latency, single=percentiles(single, confidence), throughput=rates), ()
 
 
 def call_model(call: Callable[[pd.DataFrame], Any], features: pd.DataFrame) -> Any:
@@ -199,24 +228,3 @@ def _read_frame(frame: pd.DataFrame, output: str | None) -> tuple[Sequence[Any],
     given = [column for column in columns if column.startswith("score.")]
     scores: dict[str, Sequence[float]] = {c.removeprefix("score."): frame[c].tolist() for c in given}
     return frame[named[0]].tolist(), scores
-
-
-def _time_single(predict: Callable[[pd.DataFrame], Any], features: pd.DataFrame, requests: int) -> np.ndarray:
-    """Return milliseconds of up to `requests` one-row calls on rows spread evenly over the data."""
-    places = np.linspace(0, len(features) - 1, requests + WARM_UP).astype(int)
-    stop = time.perf_counter() + MAX_SECONDS
-    taken = []
-    for place in places:
-        row = features.iloc[[place]]
-        start = time.perf_counter()
-        predict(row)
-        end = time.perf_counter()
-        taken.append(1000 * (end - start))
-        if end > stop and len(taken) > WARM_UP:
-            break
-    return np.array(taken[WARM_UP:])
-
-
-def machine() -> str:
-    """Return what the latency was measured on."""
-    return f"{os.cpu_count()} × {platform.processor() or platform.machine()}, {platform.system()}"

@@ -17,11 +17,11 @@ from mlflow_evalplus.core import metrics
 from mlflow_evalplus.core.comparison import compare_evaluations
 from mlflow_evalplus.core.counts import count
 from mlflow_evalplus.core.decision import decide, examples_needed
-from mlflow_evalplus.core.evaluation import evaluate
+from mlflow_evalplus.core.evaluation import evaluate, evaluate_predictions
 from mlflow_evalplus.core.intervals import influence, variance
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.errors import RequirementsError
-from mlflow_evalplus.requirements import Threshold
+from mlflow_evalplus.requirements import Threshold, load
 from mlflow_evalplus.results import Comparison, Difference, Estimate, Evaluation, Gate, Latency, Outcome
 
 SLICES = ["channel", "language", "empty"]
@@ -185,6 +185,58 @@ def test_a_latency_without_an_upper_bound_never_passes_but_may_fail() -> None:
     slow = Latency({"latency_ms_p95": Estimate(90.0, 80.0, math.nan, 40)}, 40, 1.0, "test")
     assert gate(replace(evaluation, latency=slow), metric="latency_ms_p95", max=1e9).outcome is Outcome.UNDECIDED
     assert gate(replace(evaluation, latency=slow), metric="latency_ms_p95", max=79.0).outcome is Outcome.FAIL
+
+
+MEASURED = Latency(
+    {"latency_ms_p95": Estimate(40.0, 30.0, 60.0, 200)}, 500, 1.0, "test",
+    throughput={32: Estimate(250.0, 200.0, 400.0, 25)},
+)  # fmt: skip
+
+
+def timed(other_load: float | None = 0.0) -> Evaluation:
+    """Return an evaluation whose 1,000 predictions cost 4 [2.5, 5], and their errors 100 [55.2, 174.4]."""
+    wanted = load({"error_costs": {"a": {"b": 1}}, "prices": {"machine_per_hour": 3600}})
+    return evaluate_predictions(read(answered(90, 100)), wanted, latency=replace(MEASURED, other_load=other_load))
+
+
+@pytest.mark.parametrize(
+    ("metric", "bound", "outcome"),
+    [
+        ("cost_per_1000", 2.4, Outcome.FAIL), ("cost_per_1000", 4.5, Outcome.UNDECIDED),
+        ("cost_per_1000", 5.0, Outcome.PASS), ("total_cost_per_1000", 50, Outcome.FAIL),
+        ("total_cost_per_1000", 110, Outcome.UNDECIDED), ("total_cost_per_1000", 200, Outcome.PASS),
+    ],
+)  # fmt: skip
+def test_money_is_decided_by_the_interval_of_its_throughput_and_its_errors(
+    metric: str, bound: float, outcome: Outcome
+) -> None:
+    found = gate(timed(), metric=metric, max=bound)
+    assert found.outcome is outcome
+    assert found.n_needed is None
+    assert ("on 25 timed calls" if metric == "cost_per_1000" else "on 100 examples") in found.reason
+
+
+def test_a_bound_that_does_not_exist_is_not_written() -> None:
+    slow = replace(timed(), latency=Latency({"latency_ms_p99": Estimate(9.0, 8.0, math.nan, 200)}, 9, 1.0, "test"))
+    reason = gate(slow, metric="latency_ms_p99", max=10).reason
+    assert "9.000 ms (at least 8.000) on 200 requests cannot be told apart from it" in reason
+
+
+@pytest.mark.parametrize("metric", ["latency_ms_p95", "cost_per_1000", "total_cost_per_1000"])
+def test_a_timing_on_a_busy_machine_is_said_where_a_gate_rests_on_it(metric: str) -> None:
+    wanted = {"thresholds": [{"metric": metric, "max": 1e6}, {"metric": "accuracy", "min": 0.5}]}
+    (note,) = decide(timed(other_load=0.6), wanted).notes
+    assert note.startswith("Latency was measured while other processes used 60% of the machine; measure again")
+    assert decide(timed(other_load=0.6), {"thresholds": wanted["thresholds"][1:]}).notes == ()
+    assert decide(timed(other_load=0.2), wanted).notes == ()
+    assert decide(timed(other_load=None), wanted).notes == ()
+    assert decide(replace(timed(), latency=None), wanted).notes == ()
+
+
+def test_what_a_comparison_says_cannot_be_compared_stands_on_the_verdict() -> None:
+    a, b = timed(), replace(timed(), latency=replace(MEASURED, machine="another"))
+    comparison = compare_evaluations(a, b)
+    assert decide(a, comparison=comparison).notes == comparison.notes != ()
 
 
 def test_every_value_of_a_column_has_a_gate_of_its_own(frame: pd.DataFrame) -> None:

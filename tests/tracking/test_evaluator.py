@@ -60,7 +60,7 @@ def text_classifier() -> Pipeline:
 def ask_plugin(model: Any, data: Any, **config: Any) -> EvaluationResult:
     return mlflow.models.evaluate(
         model, data, targets="label", model_type="classifier",
-        evaluators=["evalplus"], evaluator_config={"evalplus": {"latency_requests": 3, **config}},
+        evaluators=["evalplus"], evaluator_config={"evalplus": {"latency_requests": 3, "footprint": False, **config}},
     )  # fmt: skip
 
 
@@ -120,6 +120,35 @@ def test_a_text_classifier_is_evaluated_as_scikit_learn_would(
     assert rows["text"].to_pylist() == data["text"].tolist()
 
 
+@pytest.mark.slow
+def test_a_models_footprint_is_measured_unless_it_is_left_out(
+    store: str, data: pd.DataFrame, pipeline: Pipeline
+) -> None:
+    info = mlflow.sklearn.log_model(pipeline, name="words", pip_requirements=["scikit-learn"])
+    keys = {"resources/load_s", "resources/size_mb", "resources/peak_memory_mb"}
+    assert keys <= set(ask_plugin(info.model_uri, data, footprint=True).metrics)
+    for config in ({"footprint": False}, {"footprint": True, "latency_requests": 0}):
+        assert not keys & set(ask_plugin(info.model_uri, data, **config).metrics)
+    whole = {"slices": ["channel"], "latency_requests": 3}
+    evaluation = evaluation_of(
+        mlflow.pyfunc.load_model(info.model_uri), EvaluationDataset(data, targets="label"), whole
+    )
+    assert evaluation.latency is not None
+    assert evaluation.latency.footprint is not None
+    assert evaluation.notes == ()
+
+
+def test_a_footprint_that_is_not_known_is_a_note(tmp_path: Path, data: pd.DataFrame, pipeline: Pipeline) -> None:
+    mlflow.sklearn.save_model(pipeline, str(tmp_path / "m"), pip_requirements=["scikit-learn"])
+    model, rows = mlflow.pyfunc.load_model(str(tmp_path / "m")), EvaluationDataset(data, targets="label")
+    evaluation = evaluation_of(model, rows, {"latency_requests": 3})
+    assert [note[:58] for note in evaluation.notes] == ["The footprint is not known: the model was not logged, so i"]
+    assert evaluation.latency is not None
+    assert evaluation.latency.footprint is None
+    with pytest.raises(DataError, match="footprint is None; give True, False"):
+        evaluation_of(model, rows, {"footprint": None})
+
+
 def test_metrics_stand_once_in_the_history_with_a_logged_model(
     store: str, data: pd.DataFrame, pipeline: Pipeline
 ) -> None:
@@ -144,7 +173,7 @@ def test_slice_columns_never_reach_a_model_without_a_signature(store: str, tmp_p
     assert {tuple(columns) for _, columns in calls()} == {("text",)}
     first, *others = (n for n, _ in calls())
     assert first == len(data)
-    assert set(others) == {1}
+    assert set(others) == {1, 8, 32, 128}
 
 
 def test_the_model_is_asked_once_where_nothing_is_timed(store: str, tmp_path: Path, data: pd.DataFrame) -> None:
@@ -210,7 +239,7 @@ def test_arrays_are_data_too(store: str) -> None:
     result = mlflow.models.evaluate(
         lambda rows: np.where(rows["feature_1"] > 0, "yes", "no"), inputs, targets=label, model_type="classifier",
         evaluators="evalplus",
-        evaluator_config={"slices": ["channel"], "extra_columns": channel, "latency_requests": 2},
+        evaluator_config={"slices": ["channel"], "extra_columns": channel, "latency_requests": 2, "footprint": False},
     )  # fmt: skip
     right = np.where(inputs[:, 0] > 0, "yes", "no") == label
     assert result.metrics["quality/accuracy"] == pytest.approx(right.mean())
@@ -257,7 +286,9 @@ def test_a_model_may_know_a_class_that_the_data_lacks(
     mlflow.sklearn.save_model(pipeline, str(tmp_path / "m"), pip_requirements=["scikit-learn"])
     model = mlflow.pyfunc.load_model(str(tmp_path / "m"))
     for rows_asked in (rows, rows[pipeline.predict(rows[["text"]]) != "good"]):
-        config = {"requirements": {"task": {"labels": declared}}, "slices": ["channel", "language"]}
+        config = {
+            "requirements": {"task": {"labels": declared}}, "slices": ["channel", "language"], "latency_requests": 0,
+        }  # fmt: skip
         evaluation = evaluation_of(model, EvaluationDataset(rows_asked, targets="label"), config)
         right = pipeline.predict(rows_asked[["text"]]) == rows_asked["label"]
         assert evaluation.metrics["accuracy"].value == pytest.approx(right.mean())

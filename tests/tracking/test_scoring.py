@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.models import ModelSignature, infer_signature
+from mlflow.models.evaluation.base import _get_model_from_function
 from mlflow.pyfunc import PyFuncModel
 from mlflow.types import ColSpec, Schema
 from sklearn.compose import ColumnTransformer
@@ -73,10 +75,15 @@ def test_a_model_is_asked_for_all_rows_in_one_call_and_then_timed_on_single_rows
     answers = ask(model, TEXTS, requests=7)
     rows = [n for n, _ in calls()]
     assert rows[0] == len(TEXTS)
-    assert set(rows[1:]) == {1}
-    assert len(rows) - 1 >= 7
+    assert rows[1 : 1 + 5 + 7] == [1] * 12
+    assert set(rows[13:]) == {8, 32, 128}
     assert {e.n for e in answers.latency.single.values()} == {7}
     assert answers.latency.batch_size == len(TEXTS)
+    assert answers.latency.throughput[1].value == pytest.approx(1000 / answers.latency.single["latency_ms_p50"].value)
+    # one call of each size warms up
+    assert {size: rows.count(size) - 1 for size in (8, 32, 128)} == {
+        size: rate.n for size, rate in answers.latency.throughput.items() if size > 1
+    }
 
 
 def test_nothing_is_timed_where_no_requests_are_wanted(tmp_path: Path) -> None:
@@ -84,7 +91,42 @@ def test_nothing_is_timed_where_no_requests_are_wanted(tmp_path: Path) -> None:
     answers = ask(model, TEXTS, requests=0)
     assert [n for n, _ in calls()] == [len(TEXTS)]
     assert answers.latency.single == {}
+    assert answers.latency.throughput == {}
+    assert answers.latency.footprint is None
     assert answers.latency.throughput_per_s > 0
+
+
+def test_a_model_that_fails_on_single_rows_keeps_its_answers() -> None:
+    def model(inputs: pd.DataFrame) -> list[str]:
+        if len(inputs) == 1:
+            raise ValueError("a batch is wanted")
+        return ["good"] * len(inputs)
+
+    answers = ask(_get_model_from_function(model), TEXTS, requests=5)
+    assert list(answers.predictions) == ["good"] * 30
+    assert answers.latency.single == {}
+    assert answers.notes == (
+        "The latency is not known: the model failed on a part of the rows: ValueError: a batch is wanted",
+    )
+
+
+def test_cpu_time_is_that_of_all_threads_of_the_batch_call() -> None:
+    def model(inputs: pd.DataFrame) -> list[str]:
+        end = time.thread_time() + 0.1
+        while time.thread_time() < end:
+            pass
+        return ["good"] * len(inputs)
+
+    answers = ask(_get_model_from_function(model), TEXTS, requests=0)
+    assert answers.latency.cpu_s_per_1000 is not None
+    assert answers.latency.cpu_s_per_1000 * 30 / 1000 == pytest.approx(0.1, rel=0.2)
+
+
+def test_a_footprint_that_is_no_switch_is_refused_before_the_model_is_asked(tmp_path: Path) -> None:
+    model, calls = spy(tmp_path)
+    with pytest.raises(DataError, match="footprint is 3; give True, False, or the folder"):
+        ask(model, TEXTS, footprint=3)  # type: ignore[arg-type]
+    assert calls() == []
 
 
 @pytest.mark.filterwarnings("ignore:.*An input example was not provided")

@@ -200,7 +200,8 @@ def test_everything_works_through_a_real_server(
             )
             result = mlflow.models.evaluate(
                 info.model_uri, frame.drop(columns="prediction"), targets="label", model_type="classifier",
-                evaluators="evalplus", evaluator_config={"slices": ["channel"], "latency_requests": 5},
+                evaluators="evalplus",
+                evaluator_config={"slices": ["channel"], "latency_requests": 5, "footprint": False},
             )  # fmt: skip
         evaluation = ep.load(run.info.run_id)
         accuracy = (frame["label"] == frame["label"].mode()[0]).mean()
