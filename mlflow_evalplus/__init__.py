@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlflow_evalplus.core.labels import label_quality as label_quality
     from mlflow_evalplus.core.mix_rate import mix_and_rate as mix_and_rate
     from mlflow_evalplus.errors import EvalPlusError as EvalPlusError
+    from mlflow_evalplus.render.report import report as report
     from mlflow_evalplus.tracking.reader import compare as compare
     from mlflow_evalplus.tracking.reader import load as load
     from mlflow_evalplus.tracking.registry import promote as promote
@@ -32,6 +33,7 @@ _HOME = {
     "log": "tracking.writer",
     "mix_and_rate": "core.mix_rate",
     "promote": "tracking.registry",
+    "report": "render.report",
     "split_difference": "core.difference",
 }
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "log",
     "mix_and_rate",
     "promote",
+    "report",
     "split_difference",
 ]
 

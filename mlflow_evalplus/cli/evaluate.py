@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from mlflow_evalplus.cli.options import EXIT_CODES, columns, console, epilog, json_option, print_json
+from mlflow_evalplus.cli.options import EXIT_CODES, columns, console, epilog, json_option, print_json, write_text
 
 
 @click.command(
@@ -31,6 +31,7 @@ from mlflow_evalplus.cli.options import EXIT_CODES, columns, console, epilog, js
 @click.option("--rules", metavar="FILE", help="Keyword rules: a YAML list of {pattern: …, label: …}.")
 @click.option("--run-name", metavar="NAME", help="Name of the MLflow run.")
 @click.option("--experiment", metavar="NAME", help="Experiment to log into.")
+@click.option("--output", metavar="FILE", type=click.Path(dir_okay=False), help="Also write the report, as HTML.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever the verdict.")
 @click.option("--no-log", is_flag=True, help="Print only; write no MLflow run.")
 @json_option
@@ -50,6 +51,7 @@ def command(
     rules: str | None,
     run_name: str | None,
     experiment: str | None,
+    output: str | None,
     exit_zero: bool,
     no_log: bool,
     as_json: bool,
@@ -73,6 +75,12 @@ def command(
         evaluation, run_id = evaluate_file(predictions, request, prediction=prediction)
     else:
         evaluation, run_id = evaluate_model(str(model), str(data), request)
+    if output:
+        from mlflow_evalplus.render.report import report
+        from mlflow_evalplus.tracking.reader import load
+
+        whole = load(run_id) if run_id and evaluation.predictions is None else evaluation
+        write_text(output, report(whole, run_name or ""))
     if as_json:
         from mlflow_evalplus.tracking.record import plain
 

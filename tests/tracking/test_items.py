@@ -13,8 +13,11 @@ from mlflow.utils.validation import _validate_metric_name
 
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
-from mlflow_evalplus.results import Estimate, Evaluation, Latency
-from mlflow_evalplus.tracking.items import Figure, Page, Table, describe
+from mlflow_evalplus import requirements as asked
+from mlflow_evalplus.core.evaluation import evaluate_predictions
+from mlflow_evalplus.core.predictions import read
+from mlflow_evalplus.results import Estimate, Evaluation, Footprint, Latency
+from mlflow_evalplus.tracking.items import Figure, Page, Report, Table, describe
 
 
 def many(labels: int, values: int, n: int = 4000) -> Evaluation:
@@ -74,6 +77,30 @@ def test_latency_and_cost_are_not_crowded_out_by_classes(wide: Evaluation) -> No
     assert metrics["cost/per_1000"] == 0.02
 
 
+def test_what_a_model_takes_and_costs_is_logged_under_its_sections(frame: pd.DataFrame) -> None:
+    wanted = asked.load({"error_costs": {"negative": {"positive": 20}}, "prices": {"machine_per_hour": 3.6}})
+    latency = replace(
+        timed(ep.evaluate(frame)).latency, cpu_s_per_1000=0.5, other_load=0.1,  # type: ignore[type-var]
+        throughput={1: Estimate(50.0, 40.0, 60.0, 200), 8: Estimate(100.0, 90.0, 110.0, 20)},
+        footprint=Footprint(1.5, 2_000_000, None, None),
+    )  # fmt: skip
+    evaluation = evaluate_predictions(read(frame), wanted, latency=latency)
+    metrics, _ = describe(evaluation)
+    sections = ("latency_ms", "throughput_per_s", "resources", "cost")
+    found = {key: value for key, value in metrics.items() if key.split("/")[0] in sections}
+    errors = evaluation.metrics["error_cost"]
+    # where the system does not tell the memory there is no metric of it
+    assert found == pytest.approx({
+        **dict.fromkeys(("latency_ms/p50", "latency_ms/p90", "latency_ms/p95", "latency_ms/p99"), 5.0),
+        "throughput_per_s/batch_1": 50, "throughput_per_s/batch_8": 100, "throughput_per_s/batch_100": 200,
+        "resources/cpu_s_per_1000": 0.5, "resources/load_s": 1.5, "resources/size_mb": 2,
+        "cost/per_1000": 0.01, "cost/error_cost": errors.value, "cost/error_cost_lower": errors.lower,
+        "cost/error_cost_upper": errors.upper, "cost/total_per_1000": 0.01 + 1000 * errors.value,
+        "cost/total_per_1000_lower": 0.01 + 1000 * errors.lower,
+        "cost/total_per_1000_upper": 0.01 + 1000 * errors.upper,
+    })  # fmt: skip
+
+
 def test_the_largest_50_values_of_a_slice_column_become_metrics() -> None:
     evaluation = many(labels=2, values=120)
     metrics, _ = describe(evaluation)
@@ -110,7 +137,7 @@ def test_every_file_stands_under_its_public_name(frame: pd.DataFrame) -> None:
         names.SUMMARY: Page, names.CONFUSION_PAGE: Page, names.CLASSES_PAGE: Page, names.COST_LATENCY_PAGE: Page,
         names.SLICES_PAGE: Page, names.CONFUSION_FIGURE: Figure, names.SLICES_FIGURE: Figure,
         names.CONFUSION_TABLE: Table, names.CLASSES_TABLE: Table, names.SLICES_TABLE: Table,
-        names.LATENCY_TABLE: Table,
+        names.LATENCY_TABLE: Table, names.COST_LATENCY_FIGURE: Figure, names.REPORT: Report,
     }  # fmt: skip
 
 

@@ -17,13 +17,13 @@ from mlflow.entities import Run
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import ComparisonError, TrackingError
-from mlflow_evalplus.results import Estimate, Evaluation, Latency
+from mlflow_evalplus.results import Estimate, Evaluation, Footprint, Latency
 from mlflow_evalplus.tracking import record
 from mlflow_evalplus.tracking.reader import find_runs
 
 ROOT_FILES = {
     names.SUMMARY, names.CONFUSION_PAGE, names.CONFUSION_FIGURE, names.CLASSES_PAGE, names.SLICES_PAGE,
-    names.SLICES_FIGURE, names.COST_LATENCY_PAGE, names.ATTRIBUTION_PAGE,
+    names.SLICES_FIGURE, names.COST_LATENCY_PAGE, names.ATTRIBUTION_PAGE, names.REPORT,
 }  # fmt: skip
 TABLES = {
     names.CONFUSION_TABLE, names.CLASSES_TABLE, names.SLICES_TABLE, names.ATTRIBUTION_TABLE, names.CAUSES_TABLE,
@@ -278,6 +278,30 @@ def test_logging_into_a_run_that_is_not_there_is_a_clear_error(store: str, frame
 def test_a_record_that_cannot_be_read_names_itself(text: str, message: str) -> None:
     with pytest.raises(TrackingError, match=f"evaluation.json of run 7 {message}"):
         record.parse(text, "evaluation.json of run 7")
+
+
+def test_a_record_of_before_throughput_was_measured_is_read(frame: pd.DataFrame) -> None:
+    """Runs of this schema version were logged with a latency of four fields, and verdicts without notes."""
+    evaluation = rich(frame)
+    content = json.loads(record.dump(evaluation))
+    content["latency"] = {key: content["latency"][key] for key in ("single", "batch_size", "batch_seconds", "machine")}
+    del content["verdict"]["notes"]
+    back = record.parse(json.dumps(content), "a test")
+    assert contents(back) == contents(evaluation)
+    assert ep.decide(back).notes == ()
+    assert len(back.latency.frame()) == 3
+    assert back.cost_per_1000 == 1 / 3
+
+
+def test_all_that_is_measured_of_a_model_survives_the_record(frame: pd.DataFrame) -> None:
+    rates = {1: Estimate(50.0, 40.0, 60.0, 200), 128: Estimate(900.0, math.nan, math.nan, 3)}
+    footprint = Footprint(1.5, 2_000_000, 500_000_000, None)
+    latency = replace(
+        rich(frame).latency, throughput=rates, cpu_s_per_1000=0.5, threads="openblas 2", other_load=0.4,
+        footprint=footprint,
+    )  # fmt: skip
+    back = record.parse(record.dump(replace(rich(frame), latency=latency)), "a test")
+    assert repr(back.latency) == repr(latency)
 
 
 def test_runs_are_found_by_id_by_its_beginning_and_by_name(store: str, frame: pd.DataFrame) -> None:
