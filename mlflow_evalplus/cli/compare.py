@@ -2,59 +2,109 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from mlflow_evalplus.cli.options import console, epilog, experiment_option, json_option, print_json, write_text
+from mlflow_evalplus.cli.options import console, epilog, experiment_option, json_option, print_json, steps, write_text
+
+if TYPE_CHECKING:
+    from mlflow_evalplus.tracking.comparison_run import LoggedComparison
+    from mlflow_evalplus.tracking.series import Series
 
 
 @click.command(
     epilog=epilog(
-        "mlflow-evalplus compare                          # the newest series",
+        "mlflow-evalplus compare --open                   # the newest series",
         "mlflow-evalplus compare words words_chars --baseline majority",
-        "mlflow-evalplus compare --experiment sentiment --json",
+        "mlflow-evalplus compare --experiment sentiment --no-log --json",
     )
 )
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @experiment_option
 @click.option("--baseline", metavar="RUN", help="Run to compare against; the first by default.")
 @click.option("--shared", is_flag=True, help="Compare on the shared examples where test sets differ.")
-@click.option("--output", metavar="FILE", type=click.Path(dir_okay=False), help="Also write Markdown.")
+@click.option("--open", "opened", is_flag=True, help="Show the page in the browser.")
+@click.option(
+    "--output", metavar="FILE", type=click.Path(dir_okay=False),
+    help="Write the page, HTML or a name ending in .md, and nothing to MLflow.",
+)  # fmt: skip
+@click.option("--no-log", is_flag=True, help="Print only; write nothing to MLflow.")
 @json_option
 def command(
     runs: tuple[str, ...],
     experiment: str | None,
     baseline: str | None,
     shared: bool,
+    opened: bool,
     output: str | None,
+    no_log: bool,
     as_json: bool,
 ) -> None:
     """Compare runs, given by id or name, row by row; without any, the newest series.
 
-    Differences are paired, against the baseline, with 95 % intervals.
+    Differences are paired, against the baseline, with 95 % intervals. The comparison becomes a run of its own, with a
+    page; comparing the same runs again refreshes it.
     """
-    from dataclasses import asdict
-
-    from mlflow_evalplus.render import difference
-    from mlflow_evalplus.render.comparison import terminal
+    from mlflow_evalplus.tracking.comparison_run import log_comparison
     from mlflow_evalplus.tracking.reader import find_runs
     from mlflow_evalplus.tracking.series import compare_runs
 
-    base = find_runs([baseline], experiment)[0] if baseline else None
-    series = compare_runs(find_runs(runs, experiment), baseline=base, shared_only=shared)
-    if output:
-        write_text(output, series.page)
+    with steps() as on_step:
+        on_step("looking for runs")
+        base = find_runs([baseline], experiment)[0] if baseline else None
+        series = compare_runs(find_runs(runs, experiment), baseline=base, shared_only=shared, on_step=on_step)
+        on_step("writing the page")
+        if output:
+            write_text(output, series.page if output.lower().endswith(".md") else series.report)
+        logged = None if output or no_log else log_comparison(series)
     if as_json:
-        print_json({
-            "winner": series.winner, "reason": series.reason, "baseline": series.baseline,
-            "difference": asdict(series.difference) if series.difference else None,
-            "runs": {name: {"run_id": run.info.run_id, "verdict": series.evaluations[name].verdict.outcome.value,
-                            "metrics": {k: asdict(e) for k, e in series.evaluations[name].metrics.items()},
-                            "comparison": asdict(series.comparisons[name]) if name in series.comparisons else None}
-                     for name, run in series.runs.items()},
-        })  # fmt: skip
-        return
+        print_json(_plain(series, logged))
+    else:
+        _print(series, logged)
+    if opened:
+        _show(series.report)
+
+
+def _plain(series: Series, logged: LoggedComparison | None) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from mlflow_evalplus.tracking.comparison_run import where_to_look
+
+    return {
+        "winner": series.winner, "reason": series.reason, "baseline": series.baseline, "notes": series.notes,
+        "difference": asdict(series.difference) if series.difference else None,
+        "runs": {name: {"run_id": run.info.run_id, "verdict": series.evaluations[name].verdict.outcome.value,
+                        "metrics": {k: asdict(e) for k, e in series.evaluations[name].metrics.items()},
+                        "comparison": asdict(series.comparisons[name]) if name in series.comparisons else None}
+                 for name, run in series.runs.items()},
+        "comparison_run_id": logged.run_id if logged else None,
+        "links": where_to_look(series, logged),
+    }  # fmt: skip
+
+
+def _print(series: Series, logged: LoggedComparison | None) -> None:
+    from mlflow_evalplus.render import difference
+    from mlflow_evalplus.render.comparison import terminal
+    from mlflow_evalplus.tracking.comparison_run import words
+
     screen = console()
     screen.print(terminal(series.rows, series.winner))
-    screen.print(series.reason)
+    screen.print(series.reason, markup=False)
     if series.difference:
         screen.print(difference.terminal(series.difference))
+    for line in (*series.notes, *words(series, logged)):
+        screen.print(line, markup=False)
+
+
+def _show(page: str) -> None:
+    """Write the page to a temporary file, which stays, and show it; say where it is, on the error stream."""
+    import tempfile
+    import webbrowser
+    from pathlib import Path
+
+    folder = tempfile.mkdtemp(prefix="evalplus-")
+    path = Path(folder) / "comparison.html"
+    write_text(str(path), page)
+    shown = webbrowser.open(path.as_uri())
+    click.echo(f"The page: {path}" if shown else f"There is no browser to show it; the page is {path}", err=True)

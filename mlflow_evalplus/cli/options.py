@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +44,20 @@ def console() -> Console:
 
     terminal = Console(highlight=False, soft_wrap=True)
     return terminal if terminal.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Yield what shows the step at hand beside a spinner; where the output is piped it shows nothing."""
+    from rich.console import Console
+    from rich.text import Text
+
+    screen = Console(stderr=True)
+    if not screen.is_terminal:
+        yield lambda step: None
+        return
+    with screen.status("") as status:
+        yield lambda step: status.update(Text(step))
 
 
 def print_json(content: Any) -> None:

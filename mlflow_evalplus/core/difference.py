@@ -16,7 +16,7 @@ from mlflow_evalplus.core.comparison import difference_bounds, overall_differenc
 from mlflow_evalplus.core.counts import Blocks, Margin
 from mlflow_evalplus.core.intervals import quantile
 from mlflow_evalplus.core.mean_gradient import mean_gradient
-from mlflow_evalplus.core.pairing import paired_rows
+from mlflow_evalplus.core.pairing import confidences, paired_rows
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.names import OTHER
 from mlflow_evalplus.results import Difference, Evaluation
@@ -125,11 +125,7 @@ class _Pair:
 
 def _pair(rows: Predictions, other: Predictions) -> _Pair:
     answers = rows.label_codes("prediction")
-    confidence = np.full(len(rows), -1.0)
-    for code, label in enumerate(rows.labels):
-        scores = rows.floats(f"score.{label}")
-        if scores is not None:
-            confidence = np.where(answers == code, scores, confidence)
+    confidence = np.nan_to_num(confidences(rows, answers), nan=-1.0)
     return _Pair(
         rows, rows.label_codes("label"), answers, other.label_codes("prediction"),
         np.argsort(-confidence, kind="stable"), rows.floats("weight"),

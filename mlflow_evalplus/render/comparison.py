@@ -52,8 +52,9 @@ def page(
     winner: str,
     reason: str,
     split: DifferenceSplit | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
-    """Return the page of a comparison: the choice in a sentence, the runs, the slices that moved, and why."""
+    """Return the page of a comparison: the choice in a sentence, the runs, the slices that moved, why, and notes."""
     table = rows(evaluations, comparisons)
     marked = [(f"{'★ ' if row[0] == winner else ''}{row[0]}", MARKS[Outcome(row[1])], *row[2:]) for row in table]
     parts = ["## Comparison", markdown.escape(reason, limit=600), markdown.table(HEADERS, marked, numbers_from=2)]
@@ -61,6 +62,7 @@ def page(
         parts.append(_moved(comparisons[winner]))
     if split:
         parts.append(difference.page_part(split))
+    parts += [f"> {markdown.escape(note, limit=600)}" for note in notes]
     return "\n\n".join(parts)
 
 

@@ -24,7 +24,7 @@ MAX_NAMED = 3  # parts in a line of the terminal
 
 def page_part(split: DifferenceSplit) -> str:
     """Return the difference in a sentence, the class pairs and slices that moved most, and examples by their ids."""
-    pairs, slices = _moved(split)
+    pairs, slices = moved(split)
     parts = [
         f"### Where the difference of {markdown.escape(split.a)} and {markdown.escape(split.b)} comes from",
         f"**{markdown.escape(sentence(split), limit=600)}**",
@@ -54,7 +54,7 @@ def terminal(split: DifferenceSplit) -> Text:
     from rich.text import Text
 
     lines = [sentence(split)]
-    for title, parts in zip(("class pairs", "slices"), _moved(split), strict=True):
+    for title, parts in zip(("class pairs", "slices"), moved(split), strict=True):
         named = [f"{part.name} {signed(part.accuracy.value)} ({part.fixed:,} / {part.broken:,})" for part in parts]
         more = [f"… {len(named) - MAX_NAMED} more"] if len(named) > MAX_NAMED else []
         if named:
@@ -62,7 +62,7 @@ def terminal(split: DifferenceSplit) -> Text:
     return Text("\n".join(lines))
 
 
-def _moved(split: DifferenceSplit) -> tuple[list[DifferencePart], list[DifferencePart]]:
+def moved(split: DifferenceSplit) -> tuple[list[DifferencePart], list[DifferencePart]]:
     """Return the class pairs and the slices with any change, those that contribute most first."""
     changed = [part for part in split.parts if part.accuracy.value or part.fixed or part.broken]
     changed.sort(key=lambda part: -abs(part.accuracy.value))

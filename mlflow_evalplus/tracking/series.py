@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from mlflow.entities import Run
 
 from mlflow_evalplus import names
+from mlflow_evalplus.core.changes import changes
 from mlflow_evalplus.core.choice import choose
 from mlflow_evalplus.core.comparison import compare_evaluations
 from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.difference import split_difference
 from mlflow_evalplus.core.evaluation import evaluate_again
+from mlflow_evalplus.core.latency import not_comparable
 from mlflow_evalplus.core.pairing import align
+from mlflow_evalplus.core.pareto import front
 from mlflow_evalplus.render import comparison as pages
+from mlflow_evalplus.render import comparison_report
 from mlflow_evalplus.results import Comparison, Evaluation
 from mlflow_evalplus.results.difference import DifferenceSplit
+from mlflow_evalplus.results.side_by_side import SideBySide
 from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking.history import history
 from mlflow_evalplus.tracking.reader import load
 from mlflow_evalplus.tracking.writer import log_batch
 
@@ -34,11 +40,29 @@ class Series:
     baseline: str
     winner: str
     reason: str
+    notes: tuple[str, ...] = ()
 
     @property
     def page(self) -> str:
         """Return the comparison as Markdown."""
-        return pages.page(self.evaluations, self.comparisons, self.winner, self.reason, self.difference)
+        return pages.page(self.evaluations, self.comparisons, self.winner, self.reason, self.difference, self.notes)
+
+    @property
+    def report(self) -> str:
+        """Return the comparison as an HTML page that needs nothing else."""
+        return comparison_report.page(self.side_by_side)
+
+    @cached_property
+    def side_by_side(self) -> SideBySide:
+        """Return all that is known of the runs beside each other, without MLflow's own objects."""
+        base = self.evaluations[self.baseline]
+        return SideBySide(
+            evaluations=self.evaluations, comparisons=self.comparisons, baseline=self.baseline, winner=self.winner,
+            reason=self.reason, difference=self.difference,
+            changes={name: changes(self.evaluations[name], base) for name in self.comparisons},
+            front=front(self.evaluations, base.requirements.prices.currency if base.requirements else ""),
+            history=history(self.runs, self.evaluations, self.baseline), notes=self.notes,
+        )  # fmt: skip
 
     @cached_property
     def difference(self) -> DifferenceSplit | None:
@@ -64,8 +88,16 @@ class Series:
         return link.replace('"', "%22")
 
 
-def compare_runs(runs: Sequence[Run], *, baseline: Run | None = None, shared_only: bool = False) -> Series:
+def compare_runs(
+    runs: Sequence[Run],
+    *,
+    baseline: Run | None = None,
+    shared_only: bool = False,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Series:
     """Compare runs with a baseline (the first of them by default), decide each, and choose.
+
+    `on_step` is told what is being done.
 
     Raises
     ------
@@ -76,7 +108,12 @@ def compare_runs(runs: Sequence[Run], *, baseline: Run | None = None, shared_onl
     """
     baseline = baseline or runs[0]
     named = _named([baseline, *(run for run in runs if run.info.run_id != baseline.info.run_id)])
-    evaluations = {name: load(run.info.run_id) for name, run in named.items()}
+    evaluations = {}
+    for number, (name, run) in enumerate(named.items(), start=1):
+        on_step(f"reading {name} ({number} of {len(named)})")
+        evaluations[name] = load(run.info.run_id)
+    on_step(f"comparing {len(named)} runs")
+    sizes = {evaluation.n for evaluation in evaluations.values()}
     if shared_only:
         evaluations = _on_shared(evaluations)
     base = next(iter(named))
@@ -90,7 +127,14 @@ def compare_runs(runs: Sequence[Run], *, baseline: Run | None = None, shared_onl
         for name, evaluation in evaluations.items()
     }
     winner, reason = choose(decided, _priority(evaluations[base]))
-    return Series(named, decided, comparisons, base, winner, reason)
+    return Series(named, decided, comparisons, base, winner, reason, _notes(decided, sizes, decided[base].n))
+
+
+def _notes(evaluations: Mapping[str, Evaluation], sizes: set[int], n: int) -> tuple[str, ...]:
+    """Return what holds for the whole comparison: which examples it is on, and what is not comparable."""
+    shared = (f"Compared on the {n:,} examples that all runs have, not on the whole of every test set.",)
+    timed = {name: evaluation.latency for name, evaluation in evaluations.items()}
+    return (shared if sizes != {n} else ()) + not_comparable(timed)
 
 
 def _priority(baseline: Evaluation) -> str:

@@ -19,6 +19,7 @@ from mlflow_evalplus.errors import DataError, shorten
 from mlflow_evalplus.render.comparison import terminal
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking.comparison_run import LoggedComparison, words
 from mlflow_evalplus.tracking.series import Series
 from recipes.sentiment import candidates as iterations
 from recipes.sentiment import data as rows
@@ -72,8 +73,7 @@ def run(
     store.client()
     if experiment and "MLFLOW_RUN_ID" not in os.environ:
         mlflow.set_experiment(experiment)
-    series = _with_progress(chosen, split, task, screen)
-    _print(series, screen)
+    _print(*_with_progress(chosen, split, task, screen), screen)
 
 
 def _requirements(
@@ -116,7 +116,9 @@ def _annotators(frame: pd.DataFrame, data: str, given: str) -> tuple[str, ...]:
     return named or (() if data else SHIPPED_ANNOTATORS)
 
 
-def _with_progress(chosen: Sequence[iterations.Candidate], split: rows.Split, task: Task, screen: Console) -> Series:
+def _with_progress(
+    chosen: Sequence[iterations.Candidate], split: rows.Split, task: Task, screen: Console
+) -> tuple[Series, LoggedComparison]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True) as progress:
         bar = progress.add_task("", total=len(chosen) + 1)
@@ -131,12 +133,11 @@ def _with_progress(chosen: Sequence[iterations.Candidate], split: rows.Split, ta
         return run_series(chosen, split, task, on_step)
 
 
-def _print(series: Series, screen: Console) -> None:
+def _print(series: Series, logged: LoggedComparison, screen: Console) -> None:
     winner = series.runs[series.winner]
     screen.print(terminal(series.rows, series.winner))
     screen.print(series.evaluations[series.winner].verdict.sentence, markup=False)
     screen.print(series.reason, markup=False)
-    screen.print("\nNow look, and register the winner:", markup=False)
-    screen.print("  mlflow ui      then open the runs side by side:", markup=False)
-    screen.print(f"                 {series.compare_link('http://127.0.0.1:5000')}", markup=False)
+    for line in (*series.notes, "", *words(series, logged), "Register the winner:"):
+        screen.print(line, markup=False)
     screen.print(f"  mlflow-evalplus promote {winner.info.run_id} --name sentiment", markup=False)

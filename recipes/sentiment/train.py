@@ -23,9 +23,8 @@ from threadpoolctl import threadpool_limits
 from mlflow_evalplus import names
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.tracking import store
-from mlflow_evalplus.tracking.items import Page, Table
+from mlflow_evalplus.tracking.comparison_run import LoggedComparison, log_comparison
 from mlflow_evalplus.tracking.series import Series, compare_runs, record_baseline
-from mlflow_evalplus.tracking.writer import log_page
 from recipes.sentiment.candidates import RULES, Candidate, training_rows
 from recipes.sentiment.data import Split
 
@@ -44,11 +43,12 @@ class Task:
     seed: int
     source: str
     latency_requests: int = 200
+    footprint: bool = True
 
 
 def run_series(
     candidates: Sequence[Candidate], split: Split, task: Task, on_step: Callable[[str], None] = lambda step: None
-) -> Series:
+) -> tuple[Series, LoggedComparison]:
     """Train, log and evaluate each candidate as its own run; compare them; log the comparison.
 
     `on_step` is told what is being done. The run that ``mlflow run`` began for us carries the comparison;
@@ -67,15 +67,7 @@ def run_series(
     on_step("comparing")
     series = compare_runs(runs)
     record_baseline(series)
-    _log_comparison(series, project_run, series_id)
-    return series
-
-
-def _log_comparison(series: Series, project_run: str | None, series_id: str) -> None:
-    tags = {names.TAG_KIND: names.KIND_COMPARISON, names.TAG_SERIES: series_id, "mlflow.runName": "comparison"}
-    with mlflow.start_run(run_id=project_run, run_name=None if project_run else "comparison") as run:
-        tables = [Table(names.DIFFERENCE_TABLE, series.difference.frame())] if series.difference else []
-        log_page(run.info.run_id, Page(names.COMPARISON_PAGE, series.page), tags, tables)
+    return series, log_comparison(series, project_run, tags={names.TAG_SERIES: series_id})
 
 
 def _iterate(candidate: Candidate, split: Split, task: Task) -> None:
@@ -97,7 +89,8 @@ def _iterate(candidate: Candidate, split: Split, task: Task) -> None:
         evaluator_config={
             "evalplus": {
                 "requirements": task.requirements, "text": task.text, "annotators": task.annotators,
-                "latency_requests": task.latency_requests, "training": rows, "rules": _rules(rows, task),
+                "latency_requests": task.latency_requests, "footprint": task.footprint,
+                "training": rows, "rules": _rules(rows, task),
             }
         },
     )  # fmt: skip

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from sklearn.pipeline import make_pipeline
 import mlflow_evalplus as ep
 from mlflow_evalplus import names, requirements
 from mlflow_evalplus.cli import COMMANDS, main
+from mlflow_evalplus.results import Estimate, Latency
+from mlflow_evalplus.tracking import footprint, timing
 
 SECRET = "s3cr3t"
 
@@ -178,7 +181,17 @@ def test_evaluate_takes_up_the_run_that_mlflow_began(cli: Cli, answers: Path, mo
     assert [(r.info.run_id, r.info.status) for r in runs()] == [(run.info.run_id, "FINISHED")]
 
 
-def test_a_registered_model_is_evaluated_on_a_file(cli: Cli, answers: Path, frame: pd.DataFrame) -> None:
+@pytest.fixture
+def briefly_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes seconds and has tests of its own: longer timing, and the footprint in a fresh process."""
+    monkeypatch.setattr(timing, "CHEAP_S", 0.0)
+    monkeypatch.setattr(timing, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(footprint, "measure", lambda model, features, where: (None, ()))
+
+
+def test_a_registered_model_is_evaluated_on_a_file(
+    cli: Cli, answers: Path, frame: pd.DataFrame, briefly_timed: None
+) -> None:
     uri = model_on(frame)
     mlflow.register_model(uri, "sentiment")
     mlflow.MlflowClient().set_registered_model_alias("sentiment", "champion", 1)
@@ -346,6 +359,56 @@ def test_compare_prints_json_and_writes_a_page(cli: Cli, frame: pd.DataFrame) ->
     assert (turned["baseline"], list(turned["runs"])) == ("new", ["new", "old"])
 
 
+def test_compare_logs_a_run_and_comparing_again_refreshes_it(cli: Cli, frame: pd.DataFrame) -> None:
+    logged(frame, "old", series="s1")
+    logged(frame, "new", 0.5, "s1")
+    first = cli("compare", "--json").json
+    assert list(first["links"]) == ["side by side", "charts", "report"]
+    printed = cli("compare", "new", "--baseline", "old")
+    assert printed.code == 0
+    (run,) = [run for run in runs() if run.data.tags[names.TAG_KIND] == names.KIND_COMPARISON]
+    assert first["comparison_run_id"] == run.info.run_id
+    assert f"The comparison is run {run.info.run_id}." in printed.out
+    assert all(
+        link in printed.out.splitlines()[-3:][place].split() for place, link in enumerate(first["links"].values())
+    )
+
+
+def test_compare_with_output_or_no_log_writes_nothing_to_mlflow(cli: Cli, frame: pd.DataFrame) -> None:
+    logged(frame, "old", series="s1")
+    logged(frame, "new", 0.5, "s1")
+    for options in (["--output", "page.html"], ["--output", "page.MD"], ["--no-log"]):
+        found = cli("compare", "--json", *options).json
+        assert found["comparison_run_id"] is None
+        assert list(found["links"]) == ["side by side"]
+    assert len(runs()) == 2
+    experiment = mlflow.get_experiment_by_name("tests")
+    assert not [tag for tag in experiment.tags if "ViewState" in tag]
+    assert Path("page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert Path("page.MD").read_text(encoding="utf-8").startswith("## Comparison")
+    assert "cannot write 'none/page.html'" in cli("compare", "--output", "none/page.html").error
+
+
+def test_compare_open_shows_the_page_or_says_where_it_is(
+    cli: Cli, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged(frame, "only")
+    shown: list[str] = []
+    for works, says in ((True, "The page: "), (False, "There is no browser to show it; the page is ")):
+        monkeypatch.setattr("webbrowser.open", lambda address, works=works: shown.append(address) or works)
+        ended = cli("compare", "--no-log", "--open", "--json")
+        assert ended.json["winner"] == "only"
+        path = Path(ended.err.strip().removeprefix(says))
+        assert shown[-1] == path.as_uri()
+        assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
+        shutil.rmtree(path.parent)
+
+
+def test_the_names_of_runs_are_no_markup_of_the_terminal(cli: Cli, frame: pd.DataFrame) -> None:
+    logged(frame, "[red]old[/red]")
+    assert "[red]old[/red] is not cleared for launch" in cli("compare", "--no-log").out
+
+
 def test_compare_refuses_different_test_sets_unless_told(cli: Cli, frame: pd.DataFrame) -> None:
     logged(frame, "whole")
     logged(frame.head(400), "part", 0.5)
@@ -384,6 +447,23 @@ def test_the_exit_code_of_decide_is_the_verdict(cli: Cli, frame: pd.DataFrame) -
     Path("r.yaml").write_text("slices: [language]\nthresholds: [{metric: accuracy, every: language, min: 0.5}]\n")
     ended = cli("decide", "--requirements", "r.yaml")
     assert (ended.code, "'language'" in ended.error) == (1, True)
+
+
+def test_decide_says_what_cannot_be_relied_on(cli: Cli, frame: pd.DataFrame) -> None:
+    wanted = {"thresholds": [{"metric": "latency_ms_p95", "max": 50}]}
+    single = {"latency_ms_p95": Estimate(12.0, 10.0, 15.0, 200)}
+    for name, machine, other_load in (("old", "2 cores [red]", 0.0), ("new", "8 cores", 0.6)):
+        latency = Latency(single, 600, 0.5, machine, other_load=other_load)
+        evaluation = replace(ep.evaluate(frame, requirements=wanted), latency=latency)
+        with mlflow.start_run(run_name=name):
+            ep.log(evaluation)
+    ended = cli("decide", "new", "--baseline", "old")
+    assert ended.code == 0
+    words = " ".join(ended.out.split())
+    assert "not comparable: new was measured on 8 cores, old on 2 cores [red]." in words
+    assert "Latency was measured while other processes used 60% of the machine" in words
+    assert len(cli("decide", "new", "--baseline", "old", "--json").json["notes"]) == 3
+    assert cli("decide", "old", "--json").json["notes"] == []
 
 
 def test_decide_takes_the_winner_of_the_newest_series(cli: Cli, frame: pd.DataFrame) -> None:

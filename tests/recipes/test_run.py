@@ -18,7 +18,9 @@ from sklearn import metrics as sk
 from sklearn.pipeline import Pipeline
 
 from mlflow_evalplus import names, requirements
-from mlflow_evalplus.tracking.series import Series
+from mlflow_evalplus.tracking import footprint, timing
+from mlflow_evalplus.tracking.comparison_run import log_comparison
+from mlflow_evalplus.tracking.series import Series, compare_runs
 from recipes.sentiment import data
 from recipes.sentiment.__main__ import main
 from recipes.sentiment.candidates import CANDIDATES, Candidate, choose
@@ -34,8 +36,11 @@ def few_messages(n: int = 200) -> pd.DataFrame:
 
 
 def series_of(candidates: Sequence[Candidate]) -> Series:
-    task = Task(requirements.load(SHIPPED_REQUIREMENTS), "text", "label", VOTES, seed=0, source="t", latency_requests=3)
-    return run_series(candidates, data.split(few_messages(), text="text", label="label"), task)
+    task = Task(
+        requirements.load(SHIPPED_REQUIREMENTS), "text", "label", VOTES, seed=0, source="t",
+        latency_requests=3, footprint=False,
+    )  # fmt: skip
+    return run_series(candidates, data.split(few_messages(), text="text", label="label"), task)[0]
 
 
 def all_runs() -> list[Run]:
@@ -121,6 +126,10 @@ def test_a_series_is_one_run_per_candidate_and_a_comparison_with_the_right_figur
         if run.info.run_name != "comparison":
             assert_figures_are_right(run)
     assert (series.baseline, series.winner) == ("majority", "words_chars_rules")
+    (comparison,) = (run for run in runs if run.info.run_name == "comparison")
+    page = mlflow.artifacts.load_text(f"runs:/{comparison.info.run_id}/{names.COMPARISON_REPORT}")
+    assert "<bdi>words_chars_rules</bdi> is not cleared for launch</h1>" in page
+    assert log_comparison(compare_runs(list(series.runs.values()))).run_id == comparison.info.run_id
 
 
 @pytest.mark.slow
@@ -177,6 +186,8 @@ def tickets(store: str) -> pd.DataFrame:
 def command(monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
     for variable in ("MLFLOW_LOGGING_LEVEL", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"):
         monkeypatch.setenv(variable, os.environ.get(variable, "ERROR" if "LEVEL" in variable else "false"))
+    monkeypatch.setattr(timing, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(footprint, "measure", lambda model, features, where: (None, ()))
     return CliRunner().invoke(main, options)
 
 

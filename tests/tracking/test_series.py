@@ -109,7 +109,30 @@ def test_different_test_sets_are_refused_unless_the_shared_part_is_wanted(store:
     whole, part = logged("whole", frame), logged("part", frame.head(400), 0.5)
     with pytest.raises(ComparisonError, match="400 examples are shared"):
         compare_runs([whole, part])
-    assert compare_runs([whole, part], shared_only=True).comparisons["part"].n == 400
+    steps: list[str] = []
+    series = compare_runs([whole, part], shared_only=True, on_step=steps.append)
+    assert series.comparisons["part"].n == 400
+    assert steps == ["reading whole (1 of 2)", "reading part (2 of 2)", "comparing 2 runs"]
+    assert series.notes == ("Compared on the 400 examples that all runs have, not on the whole of every test set.",)
+    assert f"> {series.notes[0]}" in series.page
+    assert series.notes[0] in series.report
+    assert compare_runs([whole, whole]).notes == ()
+
+
+def test_what_is_shown_side_by_side_is_what_was_compared(store: str, frame: pd.DataFrame) -> None:
+    prices = {"prices": {"currency": "EUR", "machine_per_hour": 1}}
+    old, new = (logged(name, frame, share, requirements=prices) for name, share in (("old", 0.0), ("new", 0.5)))
+    series = compare_runs([old, new])
+    shown = series.side_by_side
+    assert shown is series.side_by_side
+    assert (shown.baseline, shown.winner, shown.reason) == ("old", "new", series.reason)
+    assert (shown.evaluations, shown.comparisons) == (series.evaluations, series.comparisons)
+    assert shown.difference is series.difference
+    assert {name: (x.fixed, x.broken) for name, x in shown.changes.items()} == {
+        "new": (series.comparisons["new"].fixed, 0)
+    }
+    assert shown.front is None  # nothing was timed
+    assert [row.name for row in shown.history] == ["old", "new"]
 
 
 def test_a_run_without_an_evaluation_is_named(store: str, frame: pd.DataFrame) -> None:

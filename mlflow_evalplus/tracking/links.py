@@ -1,0 +1,35 @@
+"""Addresses of MLflow's pages, and how to serve them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mlflow
+from mlflow.entities import Run
+
+from mlflow_evalplus.tracking import store
+
+LOCAL = "http://127.0.0.1:5000"
+
+
+def server() -> str:
+    """Return the tracking server's address, without user and password; without a server, that of ``mlflow ui``."""
+    uri = mlflow.get_tracking_uri()
+    return store.without_password(uri).rstrip("/") if uri.startswith(("http://", "https://")) else LOCAL
+
+
+def serve_command() -> str:
+    """Return the command that serves this store, to be run in this folder; empty where a server is running already."""
+    uri = mlflow.get_tracking_uri()
+    if uri.startswith(("http://", "https://")):
+        return ""
+    here = Path.cwd()
+    if uri in ("sqlite:///mlflow.db", f"sqlite:///{here / 'mlflow.db'}", (here / "mlruns").as_uri()):
+        return "mlflow ui"
+    return f"mlflow ui --backend-store-uri {store.without_password(uri)}"
+
+
+def artifact_page(run: Run, path: str) -> str:
+    """Return the address of one of a run's artifacts in MLflow's pages."""
+    where = f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/{path}"
+    return f"{server()}/#/{where}?workflowType=machine_learning"
