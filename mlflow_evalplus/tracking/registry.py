@@ -126,9 +126,9 @@ def _evidence(run: Run, evaluation: Evaluation, alias: str, why: str) -> str:
     facts = [
         f"**{'Cleared' if alias == CHAMPION else 'Not cleared'} for launch**",
         f"Why this version: {markdown.escape(why, limit=1000)}" if why else "",
+        f"Beside the baseline {markdown.escape(baseline)}" if baseline else "",
+        summary.page(evaluation),
         f"Promoted {when} from run {markdown.escape(run.info.run_name)} (`{run.info.run_id}`); "
         f"requirements `{digest}`; test data `{evaluation.data_digest}`, {evaluation.n:,} examples.",
-        f"Baseline: {markdown.escape(baseline)}" if baseline else "",
-        summary.page(evaluation),
     ]
     return "\n\n".join(fact for fact in facts if fact)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,10 +24,15 @@ from mlflow_evalplus.core.attribution import attribute
 from mlflow_evalplus.render import figures, summary
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import record, store
-from mlflow_evalplus.tracking.items import Figure, Page, Table, describe
+from mlflow_evalplus.tracking.items import Figure, File, Page, Table, describe
 
 NOTE = "mlflow.note.content"
 TABLES = "mlflow.loggedArtifacts"  # the tag by which MLflow's artifact view finds tables
+IMAGES = "mlflow.loggedImages"  # the tag by which its chart view finds images
+# The names that MlflowClient.log_image gives its picture and its thumbnail. Ours stay the same when a run is logged
+# again, travel in the one upload, and the thumbnail is no smaller: figures of 7 points do not survive 256 pixels.
+IMAGE = f"images/{names.CONFUSION_IMAGE}+step+0+timestamp+0+evalplus"
+IMAGE_FILES = (f"{IMAGE}.png", f"{IMAGE}+compressed.png")
 
 
 def log(
@@ -62,19 +68,19 @@ def log(
         run = client.get_run(run_id or _active_run())
         values, files = describe(evaluation, run.info.run_name or "")
         _upload(client, run.info.run_id, files, evaluation)
-        tags = {**_tags(evaluation), TABLES: _tables(run, files)}
+        tags = {**_tags(evaluation), TABLES: _tables(run, files), IMAGES: "True"}
         if data:
             client.log_inputs(run.info.run_id, [_data(evaluation)])
         log_batch(client, run.info.run_id, values if metrics else {}, tags=tags)
     return values
 
 
-def log_page(run_id: str, page: Page, tags: Mapping[str, str], tables: Sequence[Table] = ()) -> None:
-    """Log one page, which also becomes the run's description, with tables and tags."""
+def log_page(run_id: str, page: Page, tags: Mapping[str, str], files: Sequence[File] = ()) -> None:
+    """Log one page, which also becomes the run's description, with other files and tags."""
     with store.reaching():
         client = store.client()
-        known = _tables(client.get_run(run_id), tables)
-        _upload(client, run_id, [page, *tables])
+        known = _tables(client.get_run(run_id), files)
+        _upload(client, run_id, [page, *files])
         log_batch(client, run_id, tags={**tags, NOTE: page.text, TABLES: known})
 
 
@@ -101,18 +107,18 @@ def _active_run() -> str:
     return str(run.info.run_id)
 
 
-def _upload(
-    client: MlflowClient, run_id: str, files: Sequence[Table | Figure | Page], evaluation: Evaluation | None = None
-) -> None:
+def _upload(client: MlflowClient, run_id: str, files: Sequence[File], evaluation: Evaluation | None = None) -> None:
     with TemporaryDirectory(prefix="evalplus-") as folder:
         _write_files(files, evaluation, Path(folder))
         client.log_artifacts(run_id, folder)
 
 
-def _write_files(files: Sequence[Table | Figure | Page], evaluation: Evaluation | None, folder: Path) -> None:
+def _write_files(files: Sequence[File], evaluation: Evaluation | None, folder: Path) -> None:
     (folder / names.EVALUATION).parent.mkdir()
     for item in files:
         _write(item, folder / item.path)
+        if item.path == names.CONFUSION_FIGURE:
+            _copy_image(folder / item.path, folder)
     if evaluation is None:
         return
     (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
@@ -120,13 +126,19 @@ def _write_files(files: Sequence[Table | Figure | Page], evaluation: Evaluation 
         _write_rows(evaluation.predictions.with_ids().table, folder / names.PREDICTIONS)
 
 
-def _write(item: Table | Figure | Page, path: Path) -> None:
+def _write(item: File, path: Path) -> None:
     if isinstance(item, Table):
         item.frame.to_json(path, orient="split", index=False, force_ascii=False)
     elif isinstance(item, Figure):
         figures.save(item.drawing, path)
     else:
         path.write_text(item.text, encoding="utf-8")
+
+
+def _copy_image(picture: Path, folder: Path) -> None:
+    for name in IMAGE_FILES:
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(picture, folder / name)
 
 
 def _write_rows(table: pa.Table, path: Path) -> None:
@@ -163,7 +175,7 @@ def _tags(evaluation: Evaluation) -> dict[str, str]:
     return tags
 
 
-def _tables(run: Run, files: Sequence[Table | Figure | Page]) -> str:
+def _tables(run: Run, files: Sequence[File]) -> str:
     known = json.loads(run.data.tags.get(TABLES, "[]"))
     ours = [{"path": item.path, "type": "table"} for item in files if isinstance(item, Table)]
     return json.dumps(known + [entry for entry in ours if entry not in known])

@@ -460,7 +460,7 @@ def test_decide_says_what_cannot_be_relied_on(cli: Cli, frame: pd.DataFrame) -> 
     ended = cli("decide", "new", "--baseline", "old")
     assert ended.code == 0
     words = " ".join(ended.out.split())
-    assert "not comparable: new was measured on 8 cores, old on 2 cores [red]." in words
+    assert "not comparable: new was measured on 8 cores; old on 2 cores [red]." in words
     assert "Latency was measured while other processes used 60% of the machine" in words
     assert len(cli("decide", "new", "--baseline", "old", "--json").json["notes"]) == 3
     assert cli("decide", "old", "--json").json["notes"] == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -384,3 +385,20 @@ def test_the_test_set_is_listed_as_an_input_with_our_digest(store: str, frame: p
     columns = [column["name"] for column in json.loads(data.dataset.schema)["mlflow_colspec"]]
     assert columns == ["label", "prediction", "channel"]
     assert mlflow.data.get_source(data) is not None
+
+
+def test_the_matrix_is_where_log_image_puts_an_image(store: str, frame: pd.DataFrame) -> None:
+    """Under MLflow's own names, but for time, id and format; logged again, it is replaced."""
+    client = mlflow.MlflowClient()
+    run = logged(ep.evaluate(frame))
+    ep.log(ep.evaluate(frame), run.info.run_id)
+    other = client.create_run(run.info.experiment_id)
+    client.log_image(other.info.run_id, np.zeros((9, 9), dtype=np.uint8), key=names.CONFUSION_IMAGE, synchronous=True)
+
+    def images(run_id: str) -> list[str]:
+        paths = [file.path for file in client.list_artifacts(run_id, "images")]
+        return sorted(re.sub(r"timestamp\+\d+\+[^+.]+|\.\w+$", "", path) for path in paths)
+
+    assert images(run.info.run_id) == images(other.info.run_id)
+    tag = "mlflow.loggedImages"
+    assert client.get_run(run.info.run_id).data.tags[tag] == client.get_run(other.info.run_id).data.tags[tag]
