@@ -87,7 +87,9 @@ ATTRIBUTION_COLUMNS = (
 CAUSE_COLUMNS = (
     "cause", "summary", "errors", "share_of_errors", "accuracy_if_fixed", "lower", "upper", "action", "examples",
 )  # fmt: skip
-ACTION_COLUMNS = ("action", "summary", "kind", "rows", "gain", "lower", "upper", "price", "currency", "examples")
+ACTION_COLUMNS = (
+    "action", "summary", "text", "kind", "rows", "gain", "lower", "upper", "price", "currency", "examples",
+)  # fmt: skip
 BAD_CASE_COLUMNS = ("example_id", "summary", "text", "label", "prediction", "cause", "evidence", "confidence")
 WORD_COLUMNS = (
     "key", "summary", "label", "prediction", "word", "n", "contribution", "contribution_right", "examples",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlflow_evalplus.core import cost
 from mlflow_evalplus.render import markdown
 from mlflow_evalplus.results import Estimate, Evaluation, Latency
-from mlflow_evalplus.results.latency import measured_once, significant, words
+from mlflow_evalplus.results.latency import ALL_ROWS, measured_once, significant, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,19 +60,18 @@ def rows(evaluation: Evaluation) -> list[tuple[str, str]]:
         if key == "other_load":
             found.append((TITLES[key], f"{estimate.value:.0%} of the machine"))
         else:
-            found.append((_title(key, latency), words(estimate, unit)))
+            found.append((_title(key), words(estimate, unit)))
     return found + _money(evaluation)
 
 
-def _title(key: str, latency: Latency | None) -> str:
+def _title(key: str) -> str:
     if key.startswith("latency_ms_"):
         return f"latency {key.removeprefix('latency_ms_')}, one request"
     if not key.startswith("throughput"):
         return TITLES[key]
-    size = int(key.rsplit("_", 1)[1])
-    if latency and size not in latency.throughput:
-        return f"throughput, all {size:,} rows at once"
-    return f"throughput, batch of {size:,}"
+    if key == ALL_ROWS:
+        return "throughput, all rows at once"
+    return f"throughput, batch of {int(key.rsplit('_', 1)[1]):,}"
 
 
 def _money(evaluation: Evaluation) -> list[tuple[str, str]]:

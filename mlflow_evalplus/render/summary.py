@@ -32,6 +32,17 @@ def page(evaluation: Evaluation) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def description(evaluation: Evaluation) -> str:
+    """Return a run's description: the same page after the answer in two lines, as MLflow folds away what follows."""
+    heading, rest = page(evaluation).split("\n\n", 1)
+    steps = (
+        [f"{row.text} ({row.summary})" for row in evaluation.attribution.actions.rows] if evaluation.attribution else []
+    )
+    first = next(iter(steps + next_steps(evaluation)), "")
+    next_step = f" **Next:** {markdown.escape(first, limit=300)}." if first else ""
+    return f"{heading}\n\nAccuracy {interval(evaluation.metrics['accuracy'])}.{next_step}\n\n{rest}"
+
+
 def _figures(evaluation: Evaluation) -> str:
     own = tuple(key for key in evaluation.metrics if key not in names.ALL_METRICS)
     rows = [(key, interval(evaluation.metrics[key])) for key in KEY_FIGURES + own if key in evaluation.metrics]

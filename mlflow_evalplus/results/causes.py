@@ -170,13 +170,18 @@ class Actions:
     rows: tuple[Action, ...] = ()
 
     def frame(self) -> pd.DataFrame:
-        """Return one row per action, in the columns ``names.ACTION_COLUMNS``."""
+        """Return one row per action, in the columns ``names.ACTION_COLUMNS``.
+
+        Its key is its kind, from the second of a kind on with a number: what several runs advise lines up.
+        """
         import pandas as pd
 
+        kinds = [row.kind for row in self.rows]
+        before = [kinds[:place].count(kind) for place, kind in enumerate(kinds)]
         rows = [
-            (row.text, row.summary, row.kind, row.rows, row.gain.value, row.gain.lower, row.gain.upper, row.price,
-             row.currency, ", ".join(row.examples))
-            for row in self.rows
+            (f"{row.kind} {1 + n}" if n else row.kind, f"{row.summary}: {row.text}", row.text, row.kind, row.rows,
+             row.gain.value, row.gain.lower, row.gain.upper, row.price, row.currency, ", ".join(row.examples))
+            for row, n in zip(self.rows, before, strict=True)
         ]  # fmt: skip
         return pd.DataFrame(rows, columns=list(names.ACTION_COLUMNS)).astype({"rows": "Int64", "price": "Float64"})
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BUSY = 0.25  # share of the machine that other processes used, above which a timing is not to be relied on
 MEGABYTE = 1_000_000
+ALL_ROWS = "throughput_per_s_all_rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +92,10 @@ class Latency(Drawable):
         return self.batch_size / self.batch_seconds if self.batch_seconds > 0 else math.nan
 
     @property
-    def rates(self) -> dict[int, Estimate]:
-        """Throughput by batch size, that of the one call with them; one call shows no spread."""
-        once = {self.batch_size: measured_once(self.throughput_per_s)} if self.batch_size else {}
-        return dict(sorted({**once, **self.throughput}.items()))
-
-    @property
     def best(self) -> tuple[int, Estimate] | None:
         """The batch size of the highest throughput, and that; from repeated calls where there are any."""
-        known = {size: rate for size, rate in (self.throughput or self.rates).items() if rate.defined}
+        rates = self.throughput or {self.batch_size: measured_once(self.throughput_per_s)}
+        known = {size: rate for size, rate in rates.items() if rate.defined}
         return max(known.items(), key=lambda item: item[1].value, default=None)
 
     @property
@@ -108,9 +104,11 @@ class Latency(Drawable):
         return self.other_load is not None and self.other_load > BUSY
 
     def figures(self) -> list[tuple[str, str, Estimate]]:
-        """Return key, unit and value of each figure."""
+        """Return key, unit and value of each figure; keys do not depend on how many examples there are."""
         found = [(key, "ms", estimate) for key, estimate in self.single.items()]
-        found += [(f"throughput_per_s_batch_{size}", "per s", rate) for size, rate in self.rates.items()]
+        found += [(f"throughput_per_s_batch_{size}", "per s", rate) for size, rate in self.throughput.items()]
+        if self.batch_size:
+            found.append((ALL_ROWS, "per s", measured_once(self.throughput_per_s)))
         once: list[tuple[str, str, float | None]] = [("cpu_s_per_1000", "s", self.cpu_s_per_1000)]
         if self.footprint:
             once += self.footprint.figures()

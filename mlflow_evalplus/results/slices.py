@@ -79,7 +79,7 @@ class Slices(Drawable):
 
         return pd.DataFrame(
             [
-                {"slice": row.name, "summary": str(row.metrics["accuracy"]), "n": row.n,
+                {"slice": row.name, "summary": f"{row.metrics['accuracy']}{' ◆ weak' if row.weak else ''}", "n": row.n,
                  **bounds_columns(row.metrics),
                  "gap": row.gap, "q_value": row.q_value, "weak": row.weak,
                  "small_support": row.small_support}

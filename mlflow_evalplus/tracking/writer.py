@@ -168,7 +168,7 @@ def _tags(evaluation: Evaluation) -> dict[str, str]:
         names.TAG_SCHEMA_VERSION: str(names.SCHEMA_VERSION),
         names.TAG_DATA_DIGEST: evaluation.data_digest,
         names.TAG_VERDICT: evaluation.verdict.outcome.value,
-        NOTE: summary.page(evaluation),
+        NOTE: summary.description(evaluation),
     }
     if evaluation.requirements is not None:
         tags[names.TAG_REQUIREMENTS_DIGEST] = evaluation.requirements.digest

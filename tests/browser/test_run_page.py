@@ -15,6 +15,11 @@ def test_run_page_opens_with_the_verdict_and_what_to_do_next(served: Served) -> 
         verdict = page.get_by_role("heading", name="fail").bounding_box()
         assert verdict
         assert verdict["y"] < 300
+        answer = page.get_by_text("Next:").first.bounding_box()
+        fold = page.get_by_text("Show more").first.bounding_box()
+        assert answer
+        assert fold
+        assert answer["y"] < fold["y"]
         page.get_by_text("Show more").first.click()
         next_steps = page.get_by_role("table").filter(has_text="what to do next").first
         assert next_steps.is_visible()

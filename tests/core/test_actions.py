@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,8 @@ def test_at_most_twelve_actions_of_which_five_slices(monkeypatch: pytest.MonkeyP
 def test_the_frame_has_the_columns_of_the_contract(web: pd.DataFrame) -> None:
     table = planned(web, training(app=1900, web=100)).frame()
     assert tuple(table.columns) == tuple(Actions().frame().columns) == names.ACTION_COLUMNS
+    assert (table["action"][0], table["kind"][0]) == ("collect", "collect")
+    assert table["summary"][0] == f"{planned(web, training(app=1900, web=100)).rows[0].summary}: {table['text'][0]}"
     assert table["rows"][0] == 375
     assert table["price"][0] == 187.5
     assert str(table["rows"].dtype) == "Int64"  # None among them must not make them 375.0
@@ -183,4 +186,6 @@ def test_the_frame_has_the_columns_of_the_contract(web: pd.DataFrame) -> None:
     model = Action("model", "Try another model", None, gain, None, "USD", ("r1", "r2"), at_most=True)
     assert Actions((model,)).frame()["examples"][0] == "r1, r2"
     assert Actions((model,)).frame()["price"].isna().all()
+    # what several runs advise stands in the same row
+    assert list(Actions((model, replace(model, kind="rule"), model)).frame()["action"]) == ["model", "rule", "model 2"]
     assert (model.at_most, model.summary) == (True, "up to +2.0 points [-0.1, +4.1]")

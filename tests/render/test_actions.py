@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import mlflow_evalplus as ep
-from mlflow_evalplus.render import summary
+from mlflow_evalplus.render import markdown, summary
 from mlflow_evalplus.render.actions import MAX_ROWS, MAX_TEXT, table
 from mlflow_evalplus.results import Estimate
 from mlflow_evalplus.results.attribution import Attribution
@@ -65,6 +65,18 @@ def test_the_table_opens_the_summary_and_the_ceiling_is_said(frame: pd.DataFrame
     assert said.startswith("A perfect model would score 0.9")
     assert "The launch threshold of 0.9 is in reach." in said
     assert said in parts
+
+
+def test_the_description_says_the_first_action_before_it_is_folded(frame: pd.DataFrame) -> None:
+    found = ep.attribute(ep.evaluate(frame, slices=["channel"]))
+    assert found.attribution
+    action = found.attribution.actions.rows[0]
+    heading, answer, *rest = summary.description(found).split("\n\n")
+    assert answer.startswith("Accuracy 0.")
+    assert f"**Next:** {markdown.escape(f'{action.text} ({action.summary})', limit=300)}." in answer
+    assert [heading, *rest] == summary.page(found).split("\n\n")
+    perfect = ep.evaluate(frame.assign(prediction=frame["label"]))
+    assert "Next" not in summary.description(perfect)
 
 
 def test_without_attribution_and_without_a_ceiling_the_summary_has_neither(frame: pd.DataFrame) -> None:

@@ -73,7 +73,7 @@ def test_latency_and_cost_are_not_crowded_out_by_classes(wide: Evaluation) -> No
     """They are few and are compared across runs; the 70th class is looked up in its table."""
     metrics, _ = describe(wide)
     assert metrics["latency_ms/p95"] == 5.0
-    assert metrics["throughput_per_s/batch_100"] == pytest.approx(200)
+    assert metrics["throughput_per_s/all_rows"] == pytest.approx(200)
     assert metrics["cost/per_1000"] == 0.02
 
 
@@ -92,7 +92,7 @@ def test_what_a_model_takes_and_costs_is_logged_under_its_sections(frame: pd.Dat
     # where the system does not tell the memory there is no metric of it
     assert found == pytest.approx({
         **dict.fromkeys(("latency_ms/p50", "latency_ms/p90", "latency_ms/p95", "latency_ms/p99"), 5.0),
-        "throughput_per_s/batch_1": 50, "throughput_per_s/batch_8": 100, "throughput_per_s/batch_100": 200,
+        "throughput_per_s/batch_1": 50, "throughput_per_s/batch_8": 100, "throughput_per_s/all_rows": 200,
         "resources/cpu_s_per_1000": 0.5, "resources/load_s": 1.5, "resources/size_mb": 2,
         "cost/per_1000": 0.01, "cost/error_cost": errors.value, "cost/error_cost_lower": errors.lower,
         "cost/error_cost_upper": errors.upper, "cost/total_per_1000": 0.01 + 1000 * errors.value,
