@@ -151,7 +151,6 @@ def test_logging_10_000_rows_takes_under_2_seconds_and_5_megabytes(store: str, l
     assert sum(sizes.values()) < 5e6
 
 
-@pytest.mark.browser
 @pytest.mark.skipif(ui.CHROMIUM is None, reason="no chromium on this machine")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_chart_view_and_saved_view_of_ten_such_runs_open_in_under_5_seconds(store: str, large: Evaluation) -> None:
