@@ -62,6 +62,8 @@ def command(
         print_json(_plain(series, logged))
     else:
         _print(series, logged)
+    if output:
+        click.echo(f"The page: {output}", err=True)
     if opened:
         _show(series.report)
 

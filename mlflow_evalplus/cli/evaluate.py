@@ -81,6 +81,7 @@ def command(
 
         whole = load(run_id) if run_id and evaluation.predictions is None else evaluation
         write_text(output, report(whole, run_name or ""))
+        click.echo(f"The report: {output}", err=True)
     if as_json:
         from mlflow_evalplus.tracking.record import plain
 
