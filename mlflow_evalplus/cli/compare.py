@@ -46,7 +46,7 @@ def command(
     Differences are paired, against the baseline, with 95 % intervals. The comparison becomes a run of its own, with a
     page; comparing the same runs again refreshes it.
     """
-    from mlflow_evalplus.tracking.comparison_run import log_comparison
+    from mlflow_evalplus.tracking.comparison_run import log_comparison, words
     from mlflow_evalplus.tracking.reader import find_runs
     from mlflow_evalplus.tracking.series import compare_runs
 
@@ -54,14 +54,18 @@ def command(
         on_step("looking for runs")
         base = find_runs([baseline], experiment)[0] if baseline else None
         series = compare_runs(find_runs(runs, experiment), baseline=base, shared_only=shared, on_step=on_step)
+    if not as_json:
+        _print(series)
+    with steps() as on_step:
         on_step("writing the page")
         if output:
             write_text(output, series.page if output.lower().endswith(".md") else series.report)
-        logged = None if output or no_log else log_comparison(series)
+        alone = len(series.runs) < 2  # a run that is compared with nothing makes no comparison
+        logged = None if output or no_log or alone else log_comparison(series)
     if as_json:
         print_json(_plain(series, logged))
     else:
-        _print(series, logged)
+        click.echo("\n".join(words(series, logged)))
     if output:
         click.echo(f"The page: {output}", err=True)
     if opened:
@@ -85,18 +89,17 @@ def _plain(series: Series, logged: LoggedComparison | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _print(series: Series, logged: LoggedComparison | None) -> None:
+def _print(series: Series) -> None:
     from mlflow_evalplus.render import difference
     from mlflow_evalplus.render.comparison import terminal
-    from mlflow_evalplus.tracking.comparison_run import words
 
     screen = console()
     screen.print(terminal(series.rows, series.winner))
     screen.print(series.reason, markup=False)
     if series.difference:
         screen.print(difference.terminal(series.difference))
-    for line in (*series.notes, *words(series, logged)):
-        screen.print(line, markup=False)
+    for note in series.notes:
+        screen.print(note, markup=False)
 
 
 def _show(page: str) -> None:

@@ -93,9 +93,10 @@ class Latency(Drawable):
 
     @property
     def best(self) -> tuple[int, Estimate] | None:
-        """The batch size of the highest throughput, and that; from repeated calls where there are any."""
+        """The batch size of the highest throughput, and that; of those with bounds, where any has them."""
         rates = self.throughput or {self.batch_size: measured_once(self.throughput_per_s)}
         known = {size: rate for size, rate in rates.items() if rate.defined}
+        known = {size: rate for size, rate in known.items() if not math.isnan(rate.lower + rate.upper)} or known
         return max(known.items(), key=lambda item: item[1].value, default=None)
 
     @property

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from mlflow_evalplus import names
+from mlflow_evalplus.errors import TrackingError
 from mlflow_evalplus.tracking import links, saved_view, store
 from mlflow_evalplus.tracking.items import Page, Table
 from mlflow_evalplus.tracking.series import Series
-from mlflow_evalplus.tracking.writer import log_page
+from mlflow_evalplus.tracking.writer import NOTE, log_page
 
 NAME = "comparison"
 
@@ -47,8 +49,8 @@ def log_comparison(
     ----------
     series : Series
     run_id : str, optional
-        The run to take. By default the one that ``mlflow run`` began for us, else that of an earlier comparison of the
-        same runs with the same baseline, which is refreshed, else a new one.
+        The run to take. By default the one that ``mlflow run`` began for us, where nothing else is in it, else that of
+        an earlier comparison of the same runs with the same baseline, which is refreshed, else a new one.
     tags : mapping of str to str, optional
         Further tags of the run.
 
@@ -64,17 +66,19 @@ def log_comparison(
     own = {names.TAG_KIND: names.KIND_COMPARISON, names.TAG_COMPARED: same, **(tags or {})}
     with store.reaching():
         client = store.client()
-        run = _given(client, run_id or os.environ.get("MLFLOW_RUN_ID"))
-        if run:
+        given = client.get_run(run_id) if run_id else _begun(client)
+        earlier = None if given else _earlier(client, series, same)
+        if given:
             own["mlflow.runName"] = NAME
-        run = run or _earlier(client, series, same) or client.create_run(_experiment(series), run_name=NAME)
-        status = "FAILED"
+        run = given or earlier or client.create_run(_experiment(series), run_name=NAME)
         try:
             log_page(run.info.run_id, page, own, files)
-            status = "FINISHED"
-        finally:
-            if status != run.info.status:  # a run that is refreshed keeps its times
-                client.set_terminated(run.info.run_id, status)
+        except BaseException:
+            if not earlier:
+                client.set_terminated(run.info.run_id, "FAILED")
+            raise
+        if run.info.status != "FINISHED":  # a run that is refreshed keeps its times
+            client.set_terminated(run.info.run_id)
     view = saved_view.write_view(series)
     return LoggedComparison(
         run_id=run.info.run_id, report=links.artifact_page(run, names.COMPARISON_REPORT),
@@ -112,10 +116,18 @@ def _experiment(series: Series) -> str:
     return str(series.runs[series.baseline].info.experiment_id)
 
 
-def _given(client: MlflowClient, run_id: str | None) -> Run | None:
-    """Return the run that was begun for us; an evaluated run is not overwritten with a comparison."""
-    run = client.get_run(run_id) if run_id else None
-    return None if run and run.data.tags.get(names.TAG_KIND) == names.KIND_EVALUATION else run
+def _begun(client: MlflowClient) -> Run | None:
+    """Return the run that ``mlflow run`` began for us; one that holds anything of somebody else is not overwritten."""
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if not run_id:
+        return None
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        raise TrackingError(f"MLFLOW_RUN_ID names no run that MLflow knows ({error}); unset it") from None
+    kind, tags = run.data.tags.get(names.TAG_KIND), run.data.tags
+    untouched = run.info.status == "RUNNING" and not run.data.metrics and NOTE not in tags and kind is None
+    return run if untouched or kind == names.KIND_COMPARISON else None
 
 
 def _earlier(client: MlflowClient, series: Series, same: str) -> Run | None:

@@ -105,8 +105,9 @@ def _timed(
     try:
         single = timing.time_requests(predict, features, requests)
         batches = timing.time_batches(
-            predict, features, latency.batch_seconds / latency.batch_size, min(1.0, requests / timing.ENOUGH)
-        )
+            predict, features, latency.batch_seconds / latency.batch_size, float(np.median(single)) / 1000,
+            min(1.0, requests / timing.ENOUGH),
+        )  # fmt: skip
     except Exception as error:  # a model may fail in any way
         return latency, (f"The latency is not known: the model failed on a part of the rows: {brief(error)}",)
     rates = throughput({1: single / 1000, **batches}, confidence)

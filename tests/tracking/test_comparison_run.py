@@ -94,11 +94,43 @@ def test_the_run_that_mlflow_began_is_taken_and_named(pair: list[Run], monkeypat
     assert (run.info.run_name, run.info.status, run.data.tags[names.TAG_SERIES]) == ("comparison", "FINISHED", "s")
 
 
-def test_an_evaluated_run_is_never_overwritten(pair: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_RUN_ID", pair[0].info.run_id)
+@pytest.mark.parametrize("holds", ["an evaluation", "a metric", "a description"])
+def test_a_run_of_somebody_else_is_never_overwritten(
+    pair: list[Run], monkeypatch: pytest.MonkeyPatch, holds: str
+) -> None:
+    """A step of a user's project trains and then compares: MLFLOW_RUN_ID names the run of the training."""
+    client = mlflow.MlflowClient()
+    begun = pair[0] if holds == "an evaluation" else client.create_run("0", run_name="my training")
+    if holds == "a metric":
+        client.log_metric(begun.info.run_id, "loss", 0.1)
+    elif holds == "a description":
+        client.set_tag(begun.info.run_id, "mlflow.note.content", "mine")
+    before = client.get_run(begun.info.run_id)
+    monkeypatch.setenv("MLFLOW_RUN_ID", begun.info.run_id)
     found = log_comparison(compare_runs(pair))
-    assert found.run_id not in {run.info.run_id for run in pair}
-    assert mlflow.get_run(pair[0].info.run_id).data.tags[names.TAG_KIND] == names.KIND_EVALUATION
+    assert found.run_id not in {begun.info.run_id, *(run.info.run_id for run in pair)}
+    after = client.get_run(begun.info.run_id)
+    assert (after.data.tags, after.info.status) == (before.data.tags, before.info.status)
+
+
+def test_a_run_id_of_the_environment_that_is_not_there_is_named(
+    pair: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
+    with pytest.raises(TrackingError, match="MLFLOW_RUN_ID names no run"):
+        log_comparison(compare_runs(pair))
+
+
+def test_a_refresh_that_fails_leaves_the_earlier_comparison(pair: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = log_comparison(compare_runs(pair))
+
+    def full(*given: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(comparison_run, "log_page", full)
+    with pytest.raises(TrackingError, match="no space left"):
+        log_comparison(compare_runs(pair))
+    assert mlflow.get_run(first.run_id).info.status == "FINISHED"
 
 
 def test_a_comparison_that_cannot_be_written_leaves_a_failed_run(

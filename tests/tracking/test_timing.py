@@ -87,13 +87,22 @@ def test_batches_are_asked_for_half_a_second_with_ever_other_rows(clock: Callabl
         assert [*chain.from_iterable(asked)] == [i % 1000 for i in range(size * len(asked))]
 
 
-def test_a_slow_batch_is_asked_three_times_and_one_too_slow_is_left_out(clock: Callable[..., Clock]) -> None:
+def test_a_slow_batch_is_asked_six_times_and_one_too_slow_is_left_out(clock: Callable[..., Clock]) -> None:
     made = clock(0.0, per_row=0.02)
     taken = timing.time_batches(made.predict, ROWS, 0.02)
-    # 8 rows take 0.16 s; 4 calls of 128 would take 10 s more
-    assert {size: len(seconds) for size, seconds in taken.items()} == {8: 4, 32: 3}
+    # 8 rows take 0.16 s; 7 calls of 128 would take 18 s
+    assert {size: len(seconds) for size, seconds in taken.items()} == {8: 6, 32: 6}
     assert made.now < timing.MAX_SECONDS
     assert timing.time_batches(clock(0.0, per_row=1.0).predict, ROWS, 1.0) == {}
+
+
+def test_batches_end_in_time_whatever_a_call_costs(clock: Callable[..., Clock]) -> None:
+    """The one call of all rows says little of a model whose calls, not rows, take long, such as a remote one."""
+    made = clock(8.0)
+    assert timing.time_batches(made.predict, ROWS, 0.008, seconds_per_call=8.0) == {}
+    assert made.asked == []
+    assert {size: len(seconds) for size, seconds in timing.time_batches(made.predict, ROWS, 0.008).items()} == {8: 1}
+    assert made.now == 16  # the call that began in time is waited for
 
 
 def test_few_rows_repeat_to_fill_a_batch(clock: Callable[..., Clock]) -> None:
