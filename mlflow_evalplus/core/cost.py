@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mlflow_evalplus.core.columns import FloatArray
-from mlflow_evalplus.requirements import Prices
+from mlflow_evalplus.requirements import Prices, Requirements
 from mlflow_evalplus.results import Estimate, Evaluation, Latency
 from mlflow_evalplus.results.latency import measured_once
 
@@ -59,6 +59,13 @@ def cost_per_1000(latency: Latency | None, prices: Prices) -> float | None:
     """Return the money for a thousand predictions, without its interval."""
     found = cost_estimate(latency, prices)
     return found.value if found else None
+
+
+def priced_alike(a: Evaluation, b: Evaluation, *, errors: bool = True) -> bool:
+    """Say whether the money of two evaluations is of one currency and, with `errors`, of the same costs of errors."""
+    one, other = (evaluation.requirements or Requirements() for evaluation in (a, b))
+    same = one.prices.currency == other.prices.currency
+    return same and (not errors or one.error_costs == other.error_costs)
 
 
 def per_1000(evaluation: Evaluation) -> Estimate | None:

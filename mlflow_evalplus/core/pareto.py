@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mlflow_evalplus.core.cost import priced_alike
 from mlflow_evalplus.core.decision import measured
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.results.side_by_side import Front, FrontPoint
@@ -33,8 +34,8 @@ def on_front(gain: Sequence[float], cost: Sequence[float]) -> list[bool]:
     return [bool(x) for x in ~beaten & ~np.isnan(g) & ~np.isnan(c)]
 
 
-def front(evaluations: Mapping[str, Evaluation], currency: str = "") -> Front | None:
-    """Return the accuracy of each evaluation against its cost.
+def front(evaluations: Mapping[str, Evaluation]) -> Front | None:
+    """Return the accuracy of each evaluation against its cost; of those that are priced as the first is.
 
     The cost is what a thousand predictions cost in all, errors too; else what they cost to make; else the 95th
     percentile of the latency: the one that most runs know. None where fewer than two runs know the same.
@@ -51,16 +52,22 @@ def front(evaluations: Mapping[str, Evaluation], currency: str = "") -> Front | 
         for (name, cost), flag in zip(costs.items(), flags, strict=True)
         if cost is not None
     ]
+    asked = next(iter(evaluations.values())).requirements
     return Front(
-        cost=key, currency="" if key.startswith("latency") else currency,
+        cost=key, currency=asked.prices.currency if asked and not key.startswith("latency") else "",
         points=tuple(sorted(found, key=lambda point: (point.cost.value, -point.accuracy.value, point.name))),
         unknown=tuple(name for name in evaluations if name not in points),
     )  # fmt: skip
 
 
 def _known(evaluations: Mapping[str, Evaluation], key: str) -> dict[str, float]:
-    """Return name → cost of the evaluations that know it, and whose accuracy is defined."""
-    found = {name: measured(evaluation, key) for name, evaluation in evaluations.items()}
+    """Return name → cost of the evaluations that know it, in the money of the first, and whose accuracy is defined."""
+    first, errors = next(iter(evaluations.values())), key == "total_cost_per_1000"
+    found = {
+        name: measured(evaluation, key)
+        for name, evaluation in evaluations.items()
+        if key.startswith("latency") or priced_alike(evaluation, first, errors=errors)
+    }
     return {
         name: cost.value
         for name, cost in found.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import mlflow
@@ -21,12 +22,12 @@ def server() -> str:
 def serve_command() -> str:
     """Return the command that serves this store, to be run in this folder; empty where a server is running already."""
     uri = mlflow.get_tracking_uri()
-    if uri.startswith(("http://", "https://")):
+    if uri.startswith(("http://", "https://", "databricks")):
         return ""
     here = Path.cwd()
     if uri in ("sqlite:///mlflow.db", f"sqlite:///{here / 'mlflow.db'}", (here / "mlruns").as_uri()):
         return "mlflow ui"
-    return f"mlflow ui --backend-store-uri {store.without_password(uri)}"
+    return f"mlflow ui --backend-store-uri {shlex.quote(store.without_password(uri))}"
 
 
 def artifact_page(run: Run, path: str) -> str:

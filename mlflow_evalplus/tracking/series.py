@@ -13,6 +13,7 @@ from mlflow_evalplus import names
 from mlflow_evalplus.core.changes import changes
 from mlflow_evalplus.core.choice import choose
 from mlflow_evalplus.core.comparison import compare_evaluations
+from mlflow_evalplus.core.cost import priced_alike
 from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.difference import split_difference
 from mlflow_evalplus.core.evaluation import evaluate_again
@@ -60,7 +61,7 @@ class Series:
             evaluations=self.evaluations, comparisons=self.comparisons, baseline=self.baseline, winner=self.winner,
             reason=self.reason, difference=self.difference,
             changes={name: changes(self.evaluations[name], base) for name in self.comparisons},
-            front=front(self.evaluations, base.requirements.prices.currency if base.requirements else ""),
+            front=front(self.evaluations),
             history=history(self.runs, self.evaluations, self.baseline), notes=self.notes,
         )  # fmt: skip
 
@@ -134,7 +135,12 @@ def _notes(evaluations: Mapping[str, Evaluation], sizes: set[int], n: int) -> tu
     """Return what holds for the whole comparison: which examples it is on, and what is not comparable."""
     shared = (f"Compared on the {n:,} examples that all runs have, not on the whole of every test set.",)
     timed = {name: evaluation.latency for name, evaluation in evaluations.items()}
-    return (shared if sizes != {n} else ()) + not_comparable(timed)
+    base = next(iter(evaluations))
+    others = [name for name, found in evaluations.items() if not priced_alike(found, evaluations[base])]
+    money = (
+        f"Costs are not comparable: {', '.join(others)} with other error costs, or another currency, than {base}.",
+    )
+    return (shared if sizes != {n} else ()) + not_comparable(timed) + (money if others else ())
 
 
 def _priority(baseline: Evaluation) -> str:

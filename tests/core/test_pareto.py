@@ -7,8 +7,10 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlflow_evalplus.core.cost import priced_alike
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.pareto import front, on_front
+from mlflow_evalplus.requirements import load
 from mlflow_evalplus.results import Estimate, Evaluation, Latency
 
 FEW = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, math.nan])
@@ -52,9 +54,29 @@ def evaluated(right: int, p95: float | None = None, price: float | None = None) 
     return replace(found, cost_per_1000=price)
 
 
+def priced(evaluation: Evaluation, currency: str = "USD", missed: float = 0.0) -> Evaluation:
+    """Return the evaluation with prices in a currency, and the cost of taking yes for no."""
+    wanted = {"prices": {"currency": currency}, "error_costs": {"yes": {"no": missed}} if missed else {}}
+    return replace(evaluation, requirements=load(wanted))
+
+
+def test_money_of_another_currency_or_of_other_errors_is_not_compared() -> None:
+    runs = {
+        "a": priced(evaluated(90, price=1.0)),
+        "b": priced(evaluated(80, price=2.0)),
+        "c": priced(evaluated(85, price=6.0), currency="CNY"),
+    }
+    found = front(runs)
+    assert found is not None
+    assert (found.currency, [point.name for point in found.points], found.unknown) == ("USD", ["a", "b"], ("c",))
+    alike, other = priced(runs["a"], missed=5.0), priced(runs["a"], missed=6.0)
+    assert priced_alike(alike, other, errors=False)
+    assert not priced_alike(alike, other)
+
+
 def test_runs_are_put_by_their_cost_the_cheapest_first() -> None:
     runs = {"dear": evaluated(95, price=3.0), "cheap": evaluated(80, price=1.0), "worse": evaluated(90, price=4.0)}
-    found = front(runs, "EUR")
+    found = front({name: priced(run, currency="EUR") for name, run in runs.items()})
     assert found is not None
     assert (found.cost, found.currency, found.unknown) == ("cost_per_1000", "EUR", ())
     assert [(p.name, p.cost.value, p.accuracy.value, p.on_front) for p in found.points] == [
@@ -63,7 +85,7 @@ def test_runs_are_put_by_their_cost_the_cheapest_first() -> None:
 
 
 def test_without_prices_the_latency_is_the_cost() -> None:
-    found = front({"a": evaluated(90, p95=20.0), "b": evaluated(80, p95=10.0)}, "EUR")
+    found = front({"a": priced(evaluated(90, p95=20.0)), "b": priced(evaluated(80, p95=10.0))})
     assert found is not None
     assert (found.cost, found.currency) == ("latency_ms_p95", "")
 
