@@ -50,6 +50,19 @@ def test_another_baseline_may_be_named(store: str, frame: pd.DataFrame) -> None:
     assert list(outside.runs) == ["new", "old"]
 
 
+def test_money_in_another_currency_is_said_to_be_not_comparable(store: str, frame: pd.DataFrame) -> None:
+    runs = [
+        logged(currency, frame, requirements={"prices": {"currency": currency, "per_1000_requests": 2}})
+        for currency in ("EUR", "CNY")
+    ]
+    series = compare_runs(runs)
+    said = "Costs are not comparable: CNY with other error costs, or another currency, than EUR."
+    assert series.notes == (said,)
+    assert said in series.page
+    assert "not comparable: CNY" in series.report
+    assert compare_runs([runs[0], runs[0]]).notes == ()
+
+
 def test_one_run_alone_is_its_own_winner(store: str, frame: pd.DataFrame) -> None:
     series = compare_runs([logged("only", frame)])
     assert (series.winner, series.comparisons) == ("only", {})
