@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from mlflow_evalplus.core.columns import FloatArray, IntArray
-from mlflow_evalplus.core.pairing import confidences, paired_rows
+from mlflow_evalplus.core.examples import confidences
+from mlflow_evalplus.core.pairing import paired_rows
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.names import OTHER
 from mlflow_evalplus.results import Evaluation

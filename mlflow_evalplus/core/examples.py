@@ -83,9 +83,7 @@ def examples_of_cells(predictions: Predictions, limit: int = MAX_EXAMPLES) -> di
     }
 
 
-def _worst(rows: IntArray, sure: FloatArray | None, right: bool, limit: int) -> tuple[int, ...]:
-    if sure is None:
-        return tuple(rows[:limit].tolist())
+def _worst(rows: IntArray, sure: FloatArray, right: bool, limit: int) -> tuple[int, ...]:
     badness = sure[rows] if right else -sure[rows]  # the smallest is the worst; nan comes last
     if len(rows) > limit:
         bound = np.partition(badness, limit - 1)[limit - 1]
@@ -94,23 +92,21 @@ def _worst(rows: IntArray, sure: FloatArray | None, right: bool, limit: int) -> 
     return tuple(rows[np.argsort(badness, kind="stable")][:limit].tolist())
 
 
-def confidences(predictions: Predictions, given: IntArray) -> FloatArray | None:
-    """Return the score of each row's prediction, nan where it has none; None where no label has scores.
+def confidences(predictions: Predictions, answers: IntArray) -> FloatArray:
+    """Return the score that each row gives to its own answer, nan where it gives none.
 
     Parameters
     ----------
     predictions : Predictions
-    given : int array, [rows]
-        The places of the predictions among the labels.
+    answers : int array, [rows]
+        The places of the answers among the labels.
     """
-    columns = {code: predictions.floats(f"score.{label}") for code, label in enumerate(predictions.labels)}
-    known = {code: column for code, column in columns.items() if column is not None}
-    if not known:
-        return None
     sure = np.full(len(predictions), np.nan)
-    for code, column in known.items():
-        mine = given == code
-        sure[mine] = column[mine]
+    for code, label in enumerate(predictions.labels):
+        scores = predictions.floats(f"score.{label}")
+        if scores is not None:
+            mine = answers == code
+            sure[mine] = scores[mine]
     return sure
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlflow_evalplus.core.columns import FloatArray, IntArray
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.errors import ComparisonError, shorten
 from mlflow_evalplus.results import Evaluation
@@ -58,13 +56,3 @@ def _same_labels(a: Predictions, b: Predictions) -> tuple[Predictions, Predictio
         )
     union = a.labels + tuple(label for label in b.labels if label not in a.labels)
     return replace(a, labels=union), replace(b, labels=union)
-
-
-def confidences(rows: Predictions, answers: IntArray) -> FloatArray:
-    """Return the probability that each row gives to its own answer, a place among the labels; nan without."""
-    found = np.full(len(rows), np.nan)
-    for code, label in enumerate(rows.labels):
-        scores = rows.floats(f"score.{label}")
-        if scores is not None:
-            found = np.where(answers == code, scores, found)
-    return found

@@ -10,14 +10,15 @@ from mlflow_evalplus import names
 from mlflow_evalplus.core.decision import measured
 from mlflow_evalplus.render import charts, difference, html
 from mlflow_evalplus.render.classes import interval
+from mlflow_evalplus.render.room import ROOMS, Room, narrowed
 from mlflow_evalplus.render.summary import MARKS
 from mlflow_evalplus.results import Difference, Estimate, Evaluation, Gate, Outcome, number
 from mlflow_evalplus.results.latency import words
 from mlflow_evalplus.results.side_by_side import ChangedRow, Front, SideBySide
 
 MAX_BYTES = 500_000
-LIMITS = (20, 10, 5, 2)  # rows of a list: the first of them with which the page is small enough
 Q = 0.05
+RANK = {Outcome.FAIL: 0, Outcome.UNDECIDED: 1, Outcome.PASS: 2}
 COMPARED = {"accuracy": "Accuracy", "f1_macro": "Macro F1", "error_cost": "Cost of errors, per example"}
 FURTHER = {
     "balanced_accuracy": "balanced accuracy", "cohen_kappa": "Cohen’s κ", "ece": "calibration error",
@@ -53,24 +54,31 @@ class Changed(NamedTuple):
 
 
 def page(found: SideBySide) -> str:
-    """Return the page; its lists of rows and slices are shortened where it would be larger than 500 KB."""
-    for limit in LIMITS:
-        text = html.page("comparison.html.j2", **_context(found, limit))
-        if len(text.encode()) <= MAX_BYTES:
+    """Return the page, under 500 KB.
+
+    Where it would be larger, its lists are shortened, then requirements (those that the choice fails are the last to
+    go), then runs (the choice, the baseline and the most accurate stay); the page says what is left out.
+    """
+    for room in ROOMS:
+        text = html.page("comparison.html.j2", **_context(found, room))
+        if len(text.encode()) < MAX_BYTES:
             break
     return text
 
 
-def _context(found: SideBySide, limit: int) -> dict[str, Any]:
+def _context(whole: SideBySide, room: Room) -> dict[str, Any]:
+    found, limit = narrowed(whole, room.runs), room.rows
     winner = found.evaluations[found.winner]
     columns = {found.winner: winner} | dict(found.evaluations)  # where there are many, the choice is in sight
+    gates, notes = _gates(columns), list(_notes(found))
     return {
+        "n_runs": len(whole.evaluations), "n_gates": len(gates), "n_notes": len(notes), "names": names,
         "found": found, "columns": columns, "base": found.evaluations[found.baseline], "best": winner, "marks": MARKS,
         "outcome": winner.verdict.outcome, "title": _title(found), "lead": _lead(found), "key": _key_figures(found),
-        "gates": _gates(columns), "compared": _compared(found), "further": _further(columns), "written": _written,
+        "gates": gates[: room.gates], "compared": _compared(found), "further": _further(columns), "written": _written,
         "front": _front(found.front) if found.front else None, "slices": _slices(found, limit),
         "sentence": _sentence(found), "moved": _split(found, limit), "changes": _changes(found, limit),
-        "history": _history(found), "notes": list(_notes(found)),
+        "history": _history(found), "notes": notes[: room.notes],
     }  # fmt: skip
 
 
@@ -92,10 +100,15 @@ def _order(found: SideBySide) -> list[str]:
 
 
 def _gates(evaluations: Mapping[str, Evaluation]) -> list[tuple[str, list[Gate | None]]]:
-    """Return each requirement with its gate of every run; None where a run was not asked it."""
+    """Return each requirement with its gate of every run, None where a run was not asked it.
+
+    Those that the first run fails come first, then those that it leaves open.
+    """
     by_run = [{gate.requirement: gate for gate in e.verdict.gates} for e in evaluations.values()]
     asked = dict.fromkeys(requirement for gates in by_run for requirement in gates)
-    return [(requirement, [gates.get(requirement) for gates in by_run]) for requirement in asked]
+    rank = {gate.requirement: RANK[gate.outcome] for gate in by_run[0].values()}
+    ranked = sorted(asked, key=lambda requirement: rank.get(requirement, len(RANK)))
+    return [(requirement, [gates.get(requirement) for gates in by_run]) for requirement in ranked]
 
 
 def _key_figures(found: SideBySide) -> list[tuple[str, str, str]]:

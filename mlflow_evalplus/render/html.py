@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlflow_evalplus.render import charts
+from mlflow_evalplus.render import charts, unseen
 from mlflow_evalplus.render.classes import interval
 from mlflow_evalplus.results import number
 
@@ -24,13 +24,12 @@ MAX_TEXT = 1000
 MAX_NAME = 80
 NOTHING = "–"
 LINES = "\t\n"
-# What has a picture of its own is shown by it, what would turn the reading order around or break a line by its number.
-_PICTURES = {**{code: 0x2400 + code for code in range(32)}, 0x7F: 0x2421}
-_NUMBERED = (*range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)
-_SHOWN: dict[int, int | str] = {**_PICTURES, **{code: f"[U+{code:04X}]" for code in _NUMBERED}, **_SURROGATES}
+_SHOWN: dict[int, int | str] = {
+    **{code: 0x2421 if code == 0x7F else 0x2400 + code for code in unseen.CONTROLS},
+    **{code: f"[U+{code:04X}]" for code in unseen.FORMATS},
+    **dict.fromkeys(unseen.SURROGATES, 0xFFFD),
+}
 _SHOWN_WITH_LINES = {code: shown for code, shown in _SHOWN.items() if chr(code) not in LINES}
-_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNSAFE_IN_JSON = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 
@@ -84,8 +83,9 @@ def _finalized(value: Any) -> Any:
 def visible(text: object, limit: int = MAX_TEXT, *, newlines: bool = False) -> str:
     r"""Return text in which nothing hides: for a reader, before it is escaped.
 
-    Control characters become their pictures; characters that turn the reading order around, or break lines, become
-    their number; a lone surrogate becomes �. All else stays as it is.
+    Control characters become their pictures; characters that turn the reading order around, break lines or have no
+    width become their number, right-to-left marks too, so that Arabic and Hebrew texts with many of them read worse;
+    a lone surrogate becomes �. All else stays as it is, the joiners (U+200C, U+200D) of Persian and of emoji too.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def visible(text: object, limit: int = MAX_TEXT, *, newlines: bool = False) -> s
     short = whole if len(whole) <= limit else whole[: limit - 1] + "…"
     if newlines:
         short = short.replace("\r\n", "\n")
-    return short.translate(_SHOWN_WITH_LINES if newlines else _SHOWN) if _HIDDEN.search(short) else short
+    return short if short.isprintable() else short.translate(_SHOWN_WITH_LINES if newlines else _SHOWN)
 
 
 def name(text: object, limit: int = MAX_NAME) -> Markup:

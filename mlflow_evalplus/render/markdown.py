@@ -6,18 +6,23 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from mlflow_evalplus.render import unseen
+
 MAX_CELL = 160
+_SPACES = dict.fromkeys((*unseen.CONTROLS, *unseen.FORMATS, *unseen.SURROGATES), " ")
 
 
 def escape(text: object, limit: int = MAX_CELL) -> str:
     """Return text that Markdown shows as it is: no markup, no HTML, one line, at most `limit` characters.
+
+    Characters that a reader does not see, and those that turn the reading order around, become spaces.
 
     Examples
     --------
     >>> print(escape("<script>"))
     &lt;script&gt;
     """
-    line = re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+", " ", str(text)).strip()
+    line = str(text).translate(_SPACES).strip()
     if len(line) > limit:
         line = line[: limit - 1] + "…"
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(line, quote=False))

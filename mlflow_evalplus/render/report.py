@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Container
 from typing import Any
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.attribution import attribute
 from mlflow_evalplus.render import charts, cost_latency, examples, html, labels, summary
 from mlflow_evalplus.render.classes import interval
-from mlflow_evalplus.render.confusion import MAX_LABELS, largest_errors
+from mlflow_evalplus.render.confusion import MAX_LABELS, columns, largest_errors
 from mlflow_evalplus.results import Confusion, Estimate, Evaluation, Gate, Outcome, number
 from mlflow_evalplus.results.attribution import Attribution, Source
 from mlflow_evalplus.results.causes import CAUSES
 from mlflow_evalplus.results.labels import LabelQuality
 
 MAX_BYTES = 490_000
-MAX_GATES = 100
-MAX_CLASSES = 60
-MAX_SLICES = 200
-MAX_FINDINGS = 50
-MAX_SOURCES = 20
+SHARES = (1.0, 0.5, 0.25, 0.1, 0.03)  # of the rows and examples: the first with which the page is small enough
+MOST = {"gates": 100, "classes": 60, "slices": 200, "findings": 50, "sources": 20, "notes": 50}
 MAX_PAIRS = 3
 TITLES = {
     "accuracy": "accuracy", "f1_macro": "F1 macro", "balanced_accuracy": "balanced accuracy",
@@ -72,44 +71,51 @@ def page(evaluation: Evaluation, run_name: str = "") -> str:
         Where its rows are at hand, the confusion matrix lists examples; where it was attributed, with their causes.
     run_name : str
     """
-    for share in (1.0, 0.5, 0.25, 0.1):
-        text = _page(evaluation, run_name, share)
+    known, listing = _known(evaluation, run_name), examples.listing(evaluation)
+    known["matrix"] = _matrix(evaluation.confusion, listing.counts if listing else {})
+    for share in SHARES:
+        listed = listing.within(int(share * examples.MAX_BYTES)) if listing else {}
+        text = html.page(
+            "report.html.j2", scripts=("enhance.js", "report.js"), listed=listed, **known, **_rows(evaluation, share)
+        )
         if len(text.encode()) < MAX_BYTES:
             break
     return text
 
 
-def _page(evaluation: Evaluation, run_name: str, share: float) -> str:
-    """Return the page with this share of the examples and rows that are shown at most."""
-    listed = examples.cells(evaluation, int(share * examples.MAX_BYTES))
-    return html.page(
-        "report.html.j2",
-        scripts=("enhance.js", "report.js"),
-        evaluation=evaluation,
-        run_name=run_name,
-        verdict=_verdict(evaluation),
-        actions=_actions(evaluation.attribution),
-        steps=summary.next_steps(evaluation),
-        figures=_figures(evaluation),
-        metrics=[(TITLES.get(key, key), estimate) for key, estimate in evaluation.metrics.items()],
-        gates=_gates(evaluation.verdict.gates)[: int(share * MAX_GATES)],
-        matrix=_matrix(evaluation.confusion, listed),
-        weighted=not math.isclose(evaluation.confusion.n, evaluation.n),
-        listed=listed,
-        classes=evaluation.classes.rows[: int(share * MAX_CLASSES)],
-        class_metrics=_class_metrics(evaluation),
-        slices=evaluation.slices.rows[: int(share * MAX_SLICES)],
-        errors=_errors(evaluation.attribution),
-        quality=_quality(evaluation),
-        findings=evaluation.discovery.rows[:MAX_FINDINGS] if evaluation.discovery else (),
-        costs=cost_latency.rows(evaluation),
-        busy=cost_latency.busy(evaluation.latency) if evaluation.latency and evaluation.latency.busy else "",
-        notes=(*evaluation.verdict.notes, *evaluation.notes)[:50],
-        TITLES=TITLES,
-        CAUSES=CAUSES,
-        MARKS={outcome: text.split()[0] for outcome, text in summary.MARKS.items()},
-        names=names,
-    )
+def _known(evaluation: Evaluation, run_name: str) -> dict[str, Any]:
+    """Return what the page shows however little room there is."""
+    return {
+        "evaluation": evaluation,
+        "run_name": run_name,
+        "verdict": _verdict(evaluation),
+        "actions": _actions(evaluation.attribution),
+        "steps": summary.next_steps(evaluation),
+        "figures": _figures(evaluation),
+        "metrics": [(TITLES.get(key, key), estimate) for key, estimate in evaluation.metrics.items()],
+        "weighted": not math.isclose(evaluation.confusion.n, evaluation.n),
+        "class_metrics": _class_metrics(evaluation),
+        "costs": cost_latency.rows(evaluation),
+        "busy": cost_latency.busy(evaluation.latency) if evaluation.latency and evaluation.latency.busy else "",
+        "TITLES": TITLES,
+        "CAUSES": CAUSES,
+        "MARKS": {outcome: text.split()[0] for outcome, text in summary.MARKS.items()},
+        "names": names,
+    }
+
+
+def _rows(evaluation: Evaluation, share: float) -> dict[str, Any]:
+    """Return this share of the rows that lists show at most."""
+    few = {key: math.ceil(share * most) for key, most in MOST.items()}
+    return {
+        "gates": _gates(evaluation.verdict.gates)[: few["gates"]],
+        "classes": evaluation.classes.rows[: few["classes"]],
+        "slices": evaluation.slices.rows[: few["slices"]],
+        "errors": _errors(evaluation.attribution, few["sources"]),
+        "quality": _quality(evaluation, few["sources"]),
+        "findings": evaluation.discovery.rows[: few["findings"]] if evaluation.discovery else (),
+        "notes": (*evaluation.verdict.notes, *evaluation.notes)[: few["notes"]],
+    }
 
 
 def _verdict(evaluation: Evaluation) -> dict[str, Any]:
@@ -127,9 +133,18 @@ def _verdict(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _gates(gates: tuple[Gate, ...]) -> list[tuple[Gate, str]]:
-    """Return each gate with the reason, less the requirement that it opens with; those that fail first."""
+    """Return each gate with what its reason says beyond the other columns; those that fail first."""
     ranked = sorted(gates, key=lambda gate: ORDER[gate.outcome])
-    return [(gate, gate.reason.removeprefix(f"{gate.requirement}: ")) for gate in ranked]
+    return [(gate, _more(gate)) for gate in ranked]
+
+
+def _more(gate: Gate) -> str:
+    """Return on how many examples a gate rests and how many would decide it; the whole reason if nothing is known."""
+    reason = gate.reason.removeprefix(f"{gate.requirement}: ")
+    on = re.search(r" (on [\d,]+ (?:examples|requests|timed calls)) ", reason)
+    if gate.estimate is None or on is None:
+        return reason
+    return "; ".join(part for part in (on[1], reason.partition("; ")[2]) if part)
 
 
 def _actions(attribution: Attribution | None) -> dict[str, Any]:
@@ -149,29 +164,28 @@ def _figures(evaluation: Evaluation) -> list[tuple[str, Estimate]]:
     return found[:6]
 
 
-def _matrix(confusion: Confusion, listed: dict[str, Any]) -> dict[str, Any]:
+def _matrix(confusion: Confusion, listed: Container[examples.Place]) -> dict[str, Any]:
     """Return the matrix's rows of cells: place, count, shares, and whether examples are listed."""
     shares = [confusion.shares(of) for of in ("label", "prediction", "all")]
     whole = all(count == int(count) for row in confusion.counts for count in row)
     say = html.thousands if whole else number
-    known = listed.get("cells", {})
+    places = columns(confusion)
     rows = [
         [
             {
-                "place": f"{i},{j}", "count": say(count), "shares": [share[i][j] for share in shares],
-                "listed": f"{i},{j}" in known, "right": i == j,
+                "place": f"{i},{j}", "count": say(counts[j]), "shares": [share[i][j] for share in shares],
+                "listed": (i, j) in listed, "right": i == j,
             }
-            for j, count in enumerate(counts[:MAX_LABELS])
+            for j in places
         ]
         for i, counts in enumerate(confusion.counts[:MAX_LABELS])
     ]  # fmt: skip
     at = {name: place for place, name in reversed(list(enumerate(confusion.predictions)))}
-    frequent = largest_errors(confusion, 10)
+    frequent = largest_errors(confusion, examples.MAX_FREQUENT)
+    sizes = [say(sum(counts)) for counts in confusion.counts]
     return {
-        "labels": list(zip(confusion.labels, (say(sum(counts)) for counts in confusion.counts), strict=True))[
-            :MAX_LABELS
-        ],
-        "predictions": confusion.predictions[:MAX_LABELS],
+        "labels": list(zip(confusion.labels, sizes, strict=True))[:MAX_LABELS],
+        "predictions": [confusion.predictions[j] for j in places],
         "left": max(len(confusion.labels) - MAX_LABELS, 0),
         "rows": rows,
         "frequent": [(a, b, say(n), f"{at[a]},{at[b]}") for a, b, n in frequent],
@@ -184,7 +198,7 @@ def _class_metrics(evaluation: Evaluation) -> list[str]:
     return [metric for metric in shown if any(metric in row.metrics for row in evaluation.classes.rows)]
 
 
-def _errors(attribution: Attribution | None) -> dict[str, Any] | None:
+def _errors(attribution: Attribution | None, limit: int) -> dict[str, Any] | None:
     """Return the causes and sources of the errors, the largest first; None where nothing was attributed."""
     if attribution is None or not attribution.n_errors:
         return None
@@ -200,28 +214,28 @@ def _errors(attribution: Attribution | None) -> dict[str, Any] | None:
         "n": attribution.n,
         "n_errors": attribution.n_errors,
         "causes": sorted(attribution.causes.rows, key=lambda cause: -cause.share_of_errors),
-        "pairs": by_level["class_pair"][:MAX_SOURCES],
-        "slices": above[:MAX_SOURCES],
-        "words": words[:MAX_SOURCES],
-        "pushes": [(pair, [row for row in rows if (row.label, row.prediction) == pair]) for pair in pairs],
+        "pairs": by_level["class_pair"][:limit],
+        "slices": above[:limit],
+        "words": words[:limit],
+        "pushes": [(pair, [row for row in rows if (row.label, row.prediction) == pair][:limit]) for pair in pairs],
         "how": attribution.words,
     }
 
 
-def _quality(evaluation: Evaluation) -> dict[str, Any] | None:
+def _quality(evaluation: Evaluation, limit: int) -> dict[str, Any] | None:
     """Return what is known of the labels: sentences, and tables as (caption, heads, rows)."""
     quality = evaluation.label_quality
     if quality is None:
         return None
     said = labels.sentences(quality, evaluation.metrics["accuracy"], summary.launch(evaluation))
-    tables = [table for table in _label_tables(quality) if table[2]]
-    disputed = labels.disputed(quality, 20) if quality.adjudicate else ""
+    tables = [(caption, heads, rows[:limit]) for caption, heads, rows in _label_tables(quality) if rows]
+    disputed = labels.disputed(quality, limit) if quality.adjudicate else ""
     return {"sentences": list(said.values()), "tables": tables, "disputed": disputed}
 
 
 def _label_tables(quality: LabelQuality) -> list[tuple[str, tuple[str, str], list[tuple[str, str]]]]:
     def told(estimates: dict[str, Estimate]) -> list[tuple[str, str]]:
-        return [(key, interval(found)) for key, found in estimates.items()][:MAX_SOURCES]
+        return [(key, interval(found)) for key, found in estimates.items()]
 
     by_class, by_slice = quality.of("class", "fleiss_kappa"), labels.counted(quality.of("slice", "fleiss_kappa"))
     pairs = labels.counted(quality.of("pair", "cohen_kappa"))
@@ -233,5 +247,5 @@ def _label_tables(quality: LabelQuality) -> list[tuple[str, tuple[str, str], lis
         ("Agreement on each label", ("label", "Fleiss’ κ"), told(by_class)),
         ("Agreement by slice", ("slice (n)", "Fleiss’ κ"), told(by_slice)),
         ("Annotators", ("annotator (votes)", "right, estimated"), told(own)),
-        ("Confused labels", (labels.confusion_title(quality), "n"), labels.confusions(quality)[:MAX_SOURCES]),
+        ("Confused labels", (labels.confusion_title(quality), "n"), labels.confusions(quality)),
     ]

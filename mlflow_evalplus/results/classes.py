@@ -51,11 +51,11 @@ class Confusion(Drawable):
         columns = [sum(column) for column in zip(*self.counts, strict=True)]
         total = sum(columns)
 
-        def base(row: tuple[float, ...], column: int) -> float:
-            return float({"label": sum(row), "prediction": columns[column], "all": total}[of])
+        def bases(row: tuple[float, ...]) -> list[float]:
+            return columns if of == "prediction" else [sum(row) if of == "label" else total] * len(row)
 
         return tuple(
-            tuple(cell / base(row, j) if base(row, j) else math.nan for j, cell in enumerate(row))
+            tuple(cell / base if base else math.nan for cell, base in zip(row, bases(row), strict=True))
             for row in self.counts
         )
 

@@ -15,6 +15,7 @@ from mlflow.entities import Run
 from sklearn.dummy import DummyClassifier
 
 import mlflow_evalplus as ep
+from mlflow_evalplus.tracking.comparison_run import LoggedComparison, log_comparison
 from mlflow_evalplus.tracking.registry import Promotion, promote
 from mlflow_evalplus.tracking.saved_view import write_view
 from mlflow_evalplus.tracking.series import Series, compare_runs, record_baseline
@@ -40,6 +41,8 @@ class Served:
         The last of them in the registry.
     hostile : Series
         Two runs of an experiment of their own: every name and text of theirs is hostile.
+    comparison : LoggedComparison
+        These two, compared in a run; its addresses are those of ``mlflow ui``.
     """
 
     address: str
@@ -47,6 +50,7 @@ class Served:
     view: str | None
     version: Promotion
     hostile: Series
+    comparison: LoggedComparison
 
 
 @pytest.fixture(scope="package")
@@ -65,8 +69,9 @@ def served(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         version = promote(list(series.runs.values())[-1].info.run_id, "sentiment", why="the best of four")
         view = write_view(series)
         hostile = _hostile()
+        comparison = log_comparison(hostile)
     with ui.server(folder) as address:
-        yield Served(address, series, view, version, hostile)
+        yield Served(address, series, view, version, hostile, comparison)
 
 
 def _iterations() -> Series:

@@ -10,7 +10,9 @@ from playwright.sync_api import ConsoleMessage, Frame, Page
 
 from mlflow_evalplus.render import comparison_report
 from mlflow_evalplus.results import Outcome
+from mlflow_evalplus.tracking.links import LOCAL
 from tests.browser import ui
+from tests.browser.conftest import Served
 from tests.render.test_comparison_report import ASKED, answered, beside, hostile_beside, iterations, rows, timed
 
 pytestmark = [
@@ -61,6 +63,21 @@ def test_it_runs_sandboxed_without_an_error_and_loads_nothing(page: Page, text: 
     frame.get_by_role("link", name="Last iterations").click()
     assert frame.get_by_role("heading", name="Last iterations").evaluate("e => e === document.activeElement")
     assert wrong == []
+
+
+def test_mlflow_shows_the_page_under_the_link_that_a_comparison_gives(served: Served) -> None:
+    """The names of its runs are hostile."""
+    with ui.browser_page() as opened:
+        wrong: list[str] = []
+        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        opened.goto(served.comparison.report.replace(LOCAL, served.address))
+        shown = opened.frame_locator("iframe")
+        heading = shown.get_by_role("heading", level=1)
+        heading.wait_for(timeout=30_000)
+        assert heading.inner_text().endswith(f"{served.hostile.winner} is not cleared for launch")
+        assert shown.get_by_role("table", name="Accuracy: difference").is_visible()
+        assert shown.locator("script").count() == 1
+        assert wrong == []
 
 
 def test_every_picture_has_its_table_and_every_table_its_name(page: Page, text: str) -> None:

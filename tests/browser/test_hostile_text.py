@@ -10,7 +10,7 @@ from tests.browser.conftest import Served
 
 pytestmark = ui.MARKS
 # As Markdown shows them: on one line, control characters and direction marks as spaces, cut where they are long.
-SHOWN = [ui.SCRIPT, ui.CLOSING, *ui.HOSTILE[2:4], "null byte", "right to left", "{{7*7}} ${7*7}"]
+SHOWN = [ui.SCRIPT, ui.CLOSING, *ui.HOSTILE[2:4], "null byte", "right to left", "marks of no width", "{{7*7}} ${7*7}"]
 
 
 def assert_harmless(page: Page) -> None:

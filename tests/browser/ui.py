@@ -32,7 +32,8 @@ SCRIPT = "<script>window.spoilt = 1</script>"
 CLOSING = "</script><img src=x onerror='window.spoilt = 1'>"
 HOSTILE = [
     SCRIPT, CLOSING, "\"double\" 'single' `tick` | pipe", "[link](javascript:window.spoilt=1) **bold** # title",
-    "null\x00byte", "right\u202eto left\u2066", "long " + "x" * 100_000, "👩‍👩‍👧 好评 {{7*7}} ${7*7}",
+    "null\x00byte", "right\u202eto left\u2066", "marks\u200fof\u061cno\u200bwidth\ufeff",
+    "long " + "x" * 100_000, "👩‍👩‍👧 好评 {{7*7}} ${7*7}",
 ]  # fmt: skip
 # A fresh browser opens the assistant's panel once, over a third of the page.
 NO_ASSISTANT = "try { localStorage['mlflow.assistant.fab.autoOpenedOnFirstLoad_v1'] = 'true' } catch {}"

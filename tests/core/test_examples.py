@@ -55,8 +55,9 @@ def test_the_confidence_of_a_prediction_is_the_score_of_its_label() -> None:
     frame = pd.DataFrame({"label": list("aab"), "prediction": ["b", "a", "none"], "p": [0.7, 0.2, 0.9]})
     predictions = read(frame, labels=["a", "b"], scores={"b": "p"})
     sure = confidences(predictions, predictions.label_codes("prediction"))
-    assert sure is not None
     np.testing.assert_array_equal(sure, [0.7, np.nan, np.nan])
+    unscored = read(frame, labels=["a", "b"])
+    np.testing.assert_array_equal(confidences(unscored, unscored.label_codes("prediction")), [np.nan] * 3)
 
 
 def test_an_example_is_read_with_its_text_scores_and_slices() -> None:

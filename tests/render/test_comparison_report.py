@@ -21,7 +21,7 @@ from mlflow_evalplus.core.difference import split_difference
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.pareto import front
 from mlflow_evalplus.render import comparison_report
-from mlflow_evalplus.results import Estimate, Evaluation, Latency, Outcome
+from mlflow_evalplus.results import Estimate, Evaluation, Gate, Latency, Outcome, Verdict
 from mlflow_evalplus.results.side_by_side import Iteration, SideBySide
 from tests.render.test_markdown import HOSTILE
 
@@ -295,6 +295,60 @@ def test_hostile_strings_are_shown_as_text(three: SideBySide) -> None:
     assert "null␀byte" in page
     assert "x" * 1001 not in page
     assert len(page.encode()) < 500_000
+
+
+def many(n_runs: int, n_gates: int, name: str = "") -> SideBySide:
+    """Return a comparison of many runs: the same two evaluations under other names, accuracies and verdicts."""
+    frame = rows(200)
+    asked = {"requirements": {"thresholds": [{"metric": "accuracy", "min": 0.6}]}}
+    old, new = (timed(answered(frame, wrong, 1, **asked), 9.0) for wrong in (0.5, 0.1))
+    found = beside({"base": old, "new": new})
+    outcomes = [Outcome.PASS, Outcome.PASS, Outcome.UNDECIDED, Outcome.FAIL]
+    gates = tuple(Gate(f"accuracy at least 0.6 in shop={i}{name}", outcomes[i % 4], "why", Estimate(0.7, 0.6, 0.8, 50))
+                  for i in range(n_gates))  # fmt: skip
+    runs = {"base": old} | {
+        f"run {i}{name}": replace(new, metrics=new.metrics | {"accuracy": Estimate(0.9 - i / 1000, 0.8, 0.95, 200)})
+        for i in range(1, n_runs)
+    }
+    runs = {run: replace(e, verdict=Verdict(Outcome.FAIL, gates), notes=("Note.",)) for run, e in runs.items()}
+    winner = f"run {n_runs - 1}{name}"  # the least accurate of them
+    others = [run for run in runs if run != "base"]
+    return replace(
+        found, evaluations=runs, comparisons=dict.fromkeys(others, found.comparisons["new"]), winner=winner,
+        changes=dict.fromkeys(others, found.changes["new"]), front=front(runs),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("n_runs", "n_gates"), [(25, 150), (50, 150), (400, 4)])
+def test_many_runs_and_requirements_stay_under_half_a_megabyte(n_runs: int, n_gates: int) -> None:
+    page = comparison_report.page(many(n_runs, n_gates))
+    assert len(page.encode()) < 500_000
+    assert f"Comparison of {n_runs} runs" in page
+    header, _, *gates = Parsed(page).table("Each requirement")
+    shown = f"{len(gates)} of {n_gates} requirements are shown, those that the choice fails first"
+    assert (shown in page) == (len(gates) < n_gates)
+    assert len(gates) >= min(n_gates, 20)
+    marks = [row[1][0] for row in gates]
+    assert marks == sorted(marks, key="✘?✔".index)
+    runs = len(header) - 1
+    assert header[1:3] == [f"run {n_runs - 1} ★", "base"]
+    assert header[3:] == [f"run {i}" for i in range(1, n_runs - 1)][: runs - 2]
+    assert (f"{runs} of {n_runs} runs are shown: the choice, the baseline and the most accurate" in page) == (
+        runs < n_runs
+    )
+    assert runs >= 20
+
+
+def test_nothing_is_left_out_where_there_is_room() -> None:
+    page = comparison_report.page(many(4, 30))
+    assert len(Parsed(page).table("Each requirement")) == 32
+    assert not re.search(r"\d+ of \d+ (requirements|runs|notes) are shown", page)
+
+
+def test_long_names_of_many_runs_and_slices_stay_under_half_a_megabyte() -> None:
+    page = comparison_report.page(many(100, 200, "\u202e" * 200))
+    assert len(page.encode()) < 500_000
+    assert len(Parsed(page).table("Each requirement")) >= 7
 
 
 def test_ten_runs_of_ten_thousand_rows_stay_under_half_a_megabyte() -> None:

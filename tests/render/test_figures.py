@@ -158,6 +158,17 @@ def test_of_sixty_labels_the_first_twenty_are_drawn_without_overlap() -> None:
     assert min(np.diff(tops)) > boxes[0].height / 2
 
 
+@pytest.mark.parametrize("k", [3, 20, 60])
+def test_predictions_that_are_no_label_are_the_last_column_that_is_drawn(k: int) -> None:
+    labels = tuple(f"label {i:02}" for i in range(k))
+    found = Confusion(labels, (*labels, "(other)"), tuple((*[1] * k, 3 * k) for _ in range(k)))
+    axes = found.figure().axes[0]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == [*labels[:20], "(other)"]
+    np.testing.assert_allclose(axes.get_images()[0].get_array()[:, -1], [0.75] * min(k, 20))
+    cut = " (first 20 of 60)" if k == 60 else ""
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (f"prediction{cut}", f"label{cut}")
+
+
 @pytest.mark.parametrize(
     "labels", [CHINESE, ("negative", "neutral", "positive"), tuple(f"a long label {i}" for i in range(4))]
 )

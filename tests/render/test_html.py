@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-import unicodedata
+import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
 from mlflow_evalplus.render import charts, html
-from tests.render.test_markdown import HOSTILE
+from tests.render.test_markdown import CONTROL, HOSTILE, JOINERS, is_hidden
 
 # all of Unicode, lone surrogates too
 anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
@@ -39,16 +39,21 @@ class Reader(HTMLParser):
         self.texts.append(data)
 
 
-def is_hidden(character: str) -> bool:
-    """Say by Unicode's own tables whether a reader cannot see a character, or it turns the reading order around."""
-    turns = unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-    return turns or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
-
-
 @given(anything)
 def test_nothing_hides_in_a_visible_text(text: str) -> None:
     assert not [c for c in html.visible(text) if is_hidden(c)]
     assert not [c for c in html.visible(text, newlines=True) if is_hidden(c) and c not in "\n\t"]
+
+
+def test_every_character_that_hides_is_shown_and_no_other_is_changed() -> None:
+    """All of Unicode at once; the marks that issue 5 names are written out, whatever its tables say."""
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert {*"\u200e\u200f\u061c\u200b\u2060\u2064\ufeff\u202e"} <= CONTROL
+    assert not set(html.visible(everything, sys.maxunicode + 1)) & CONTROL
+    seen = "".join(c for c in everything if c not in CONTROL)
+    assert html.visible(seen, len(seen)) == seen
+    assert set(JOINERS) <= set(seen)
+    assert html.visible("\u200fشكرا") == "[U+200F]شكرا"
 
 
 @given(anything)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
 from collections.abc import Sequence
 
 import pytest
@@ -12,16 +14,34 @@ from markdown_it.token import Token
 
 from mlflow_evalplus.render import markdown
 
+TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+JOINERS = "\u200c\u200d"  # of Persian and of emoji: without them other signs are shown
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-CONTROL = {*map(chr, range(32)), "\x7f", "\u2028", "\u2029", *"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 HOSTILE = (
     "a|b", "||", "\\", "\\|", "ends with \\", "\\\\|", "<script>alert(1)</script>", "<!-- never closed", "a < b > c",
     "<img src=x onerror=alert(1)>", "</td></tr></table>", "&lt;b&gt; &amp; &#60;", "line\nbreak", "carriage\r\nreturn",
     "para\n\n# heading", "\u2028separated\u2029", "\u202egnirts\u202c", "\u2067rtl\u2069", "\u200fعربي\u200f",
+    "\u200e\u061c\ufeffzero\u200bwidth\u2060\u2064\xad", "می\u200cخواهم 👩\u200d👧",
     "null\x00byte", "bell\x07", "`code`", "``", "```\nfence", "a`|`b", "**bold** _it_ ~~no~~", "# heading", "- item",
     "1. item", "> quote", "---", "|---|", ":--", "[link](javascript:alert(1))", "![image](http://x)", "[ref]: x",
     "<http://auto.link>", "$x$", "  spaces  ", "", "中文｜标签", "🤖", "x" * 100_000, "|" * 100_000,
 )  # fmt: skip
+
+
+def is_hidden(character: str) -> bool:
+    """Say by Unicode's own tables whether a reader cannot see a character, or it turns the reading order around.
+
+    Of the format characters (Cf) those that have a picture, such as the Arabic number signs, stand in other classes of
+    direction than these, but for the three marks, which stand in those of letters.
+    """
+    direction, category = unicodedata.bidirectional(character), unicodedata.category(character)
+    marks = ("ARABIC LETTER MARK", "LEFT-TO-RIGHT MARK", "RIGHT-TO-LEFT MARK")
+    mark = unicodedata.name(character, "") in marks
+    unseen = category == "Cf" and direction in ("BN", "ON") and character not in JOINERS
+    return direction in TURNS or category in ("Cc", "Cs", "Zl", "Zp") or mark or unseen
+
+
+CONTROL = {c for c in map(chr, range(sys.maxunicode + 1)) if is_hidden(c)}
 
 
 def shown(token: Token) -> str:

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from mlflow_evalplus import evaluate
 from mlflow_evalplus.core.comparison import compare_evaluations
@@ -113,6 +114,22 @@ def test_many_labels_and_slice_values_are_cut_to_twenty_rows_and_it_is_said() ->
     assert "40 more labels are in `evalplus/confusion.json`" in confusion.page(evaluation.confusion)
     assert "… 40 more." in slices.page(evaluation.slices)
     assert "… 48 more in `evalplus/evaluation.json`" in summary.page(evaluation)
+
+
+@pytest.mark.parametrize("k", [20, 21, 60])
+def test_predictions_that_are_no_label_stay_a_column_of_the_confusion_page(k: int) -> None:
+    labels = tuple(f"label {i:02}" for i in range(k))
+    found = Confusion(labels, (*labels, "(other)"), tuple((*[1] * k, 100 + i) for i in range(k)))
+    page = confusion.page(found)
+    counts, shares, _ = tables(page)
+    for table in (counts, shares):
+        assert table[0][1:] == [*labels[:20], "(other)"]
+        assert len(table) == 21
+    assert [row[-1] for row in counts[1:]] == [str(100 + i) for i in range(20)]
+    s, verb = ("s", "are") if k > 21 else ("", "is")
+    left = f"{k - 20} more label{s} {verb} in `evalplus/confusion.json`; {k - 20} row{s} and {k - 20} column{s} are not"
+    assert (left in page) == (k > 20)
+    assert ("more label" in page) == (k > 20)
 
 
 def test_the_confusion_page_holds_every_count_and_share(frame: pd.DataFrame) -> None:

@@ -16,10 +16,12 @@ import pytest
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
 from mlflow_evalplus.core.attribution import attribute
+from mlflow_evalplus.core.decision import decide
+from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.render import examples, html, report
-from mlflow_evalplus.results import Evaluation
+from mlflow_evalplus.results import Confusion, Estimate, Evaluation, Latency
 from tests.render.test_html import Reader
-from tests.render.test_markdown import HOSTILE
+from tests.render.test_markdown import CONTROL, HOSTILE
 
 TEXTS = [text for text in HOSTILE if text]
 RUN = "</title><script>alert(1)</script> \u202e\x00"
@@ -108,14 +110,16 @@ def test_hostile_strings_are_shown_as_they_are() -> None:
 
 def test_no_hidden_character_is_on_the_page() -> None:
     page = report.page(hostile(), RUN)
-    assert not set(page) & set("\x00\x07\r\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    assert not set(page) & (CONTROL - {"\n", "\t"})
     page.encode("utf-8")
 
 
 def test_the_embedded_examples_come_out_as_they_went_in() -> None:
     evaluation = hostile()
     found = listed(report.page(evaluation))
-    assert found == json.loads(json.dumps(examples.cells(evaluation)))
+    listing = examples.listing(evaluation)
+    assert listing
+    assert found == json.loads(str(html.embedded(listing.within())))
     texts = {example["text"] for cell in found["cells"].values() for example in cell["shown"] if "text" in example}
     assert texts <= {html.visible(text, examples.MAX_TEXT, newlines=True) for text in TEXTS}
     assert len(texts) > 10
@@ -167,9 +171,86 @@ def test_the_page_is_small_with_many_long_labels_and_slices() -> None:
     assert "4 more labels are in" in page
 
 
+def many_labels(k: int, n: int, text: str) -> Evaluation:
+    """Return an evaluation of `k` labels, 30 of them with scores; its classes are those of three, which is fast."""
+    rng = np.random.default_rng(3)
+    labels = np.array([f"{i:03}{text}" for i in range(k)], dtype=object)
+    label, other = rng.integers(0, k, n), rng.integers(0, k + 1, n)
+    prediction = np.where(rng.random(n) < 0.5, label, other)
+    answers = np.append(labels, "none of them")
+    frame = pd.DataFrame({"label": labels[label], "prediction": answers[prediction], "text": text * 9})
+    scores = {name: f"p{i}" for i, name in enumerate(labels[:30])}
+    frame[list(scores.values())] = rng.dirichlet(np.ones(31), n)[:, :30]
+    rows = read(frame, labels=list(labels), scores=scores, text="text")
+    counts = np.zeros((k, k + 1))
+    np.add.at(counts, (label, prediction), 1)
+    confusion = Confusion(tuple(labels), (*labels, names.OTHER), tuple(map(tuple, counts.tolist())))
+    return replace(ep.evaluate(messages(200)), n=n, labels=confusion.labels, confusion=confusion, predictions=rows)
+
+
+@pytest.mark.parametrize("text", ["label", "<" * 80, "\u202e" * 80, "🤖" * 80], ids=["plain", "tags", "marks", "emoji"])
+def test_the_page_is_small_with_five_hundred_labels(text: str) -> None:
+    evaluation = many_labels(500, 20_000, text)
+    page = report.page(evaluation)
+    assert len(page.encode()) < 500_000
+    found = listed(page)
+    buttons = set(re.findall(r'data-cell="(\d+,\d+)"', page))
+    filled = {f"{i},{j}" for i in range(20) for j in (*range(20), 500) if evaluation.confusion.counts[i][j]}
+    assert filled < buttons == set(found["cells"])
+    assert all(cell["shown"] for place, cell in found["cells"].items() if len(set(place.split(","))) == 2)
+    named = {place for key in found["cells"] for place in key.split(",")}
+    scored = {str(place) for cell in found["cells"].values() for example in cell["shown"]
+              for place, _ in example["scores"]}  # fmt: skip
+    assert set(found["labels"]) == named | scored
+
+
+@pytest.mark.parametrize("k", [20, 21, 60])
+def test_predictions_that_are_no_label_stay_a_column_with_its_examples(k: int) -> None:
+    labels = [f"label {i:02}" for i in range(k)]
+    frame = pd.DataFrame({"label": labels * 10, "prediction": labels * 5 + ["none of them"] * 5 * k})
+    evaluation = ep.evaluate(frame, requirements={"task": {"labels": labels}, "thresholds": []})
+    page = report.page(evaluation)
+    table = re.search(r'id="matrix".*?</table>', page, re.DOTALL)
+    assert table
+    header, *rows = re.findall(r"<tr>.*?</tr>", table[0], re.DOTALL)
+    assert re.findall("<bdi>(.*?)</bdi>", header) == [*labels[:20], names.OTHER]
+    assert len(rows) == 20
+    cells = listed(page)["cells"]
+    for i, row in enumerate(rows):
+        assert re.findall(r'data-cell="(\d+,\d+)"', row) == [f"{i},{i}", f"{i},{k}"]
+        assert cells[f"{i},{k}"]["n"] == 5
+    shown = " ".join("".join(Reader(page).texts).split())
+    said = re.findall(
+        r"(\d+) more labels? (?:is|are) in evalplus/confusion.json; (\d+) rows? and (\d+) columns? are", shown
+    )
+    assert said == ([(str(k - 20),) * 3] if k > 20 else [])
+
+
+def test_a_requirement_says_below_it_only_what_no_other_column_says() -> None:
+    timing = {"latency_ms_p95": Estimate(20.0, 18.0, 22.0, 200)}
+    near = round(ep.evaluate(messages(360)).metrics["accuracy"].value - 0.02, 2)
+    wanted = [{"metric": "accuracy", "min": near}, {"metric": "latency_ms_p95", "max": 50},
+              {"metric": "latency_ms_p99", "max": 50}]  # fmt: skip
+    evaluation = ep.evaluate(messages(360), requirements={"thresholds": wanted})
+    evaluation = replace(evaluation, latency=Latency(timing, 360, 1.0, "a machine"))
+    evaluation = replace(evaluation, verdict=decide(evaluation))
+    section = re.search(r'<section id="requirements".*?</section>', report.page(evaluation), re.DOTALL)
+    assert section
+    needed = evaluation.verdict.gates[0].n_needed
+    assert needed
+    assert sorted(re.findall(r'<br><span class="small">(.*?)</span>', section[0])) == [
+        "latency_ms_p99 was not measured",
+        "on 200 requests",
+        f"on 360 examples; about {needed - 360:,} more labelled examples would decide",
+    ]
+
+
 def test_where_not_all_examples_fit_every_cell_of_errors_keeps_its_worst() -> None:
     evaluation = ep.evaluate(messages(2_000), scores=SCORES)
-    whole, cut = examples.cells(evaluation)["cells"], examples.cells(evaluation, max_bytes=10_000)["cells"]
+    listing = examples.listing(evaluation)
+    assert listing
+    whole, cut = listing.within()["cells"], listing.within(10_000)["cells"]
+    assert 8_000 < len(html.embedded(listing.within(10_000)).encode()) <= 10_000
     sizes = [len(cut[key]["shown"]) for key in cut if len(set(key.split(","))) == 2]
     assert 1 <= min(sizes) <= max(sizes) <= min(sizes) + 1 < 30
     assert all(cut[key]["shown"] == whole[key]["shown"][: len(cut[key]["shown"])] for key in cut)
@@ -299,3 +380,10 @@ def test_a_run_carries_its_report_under_its_own_name(frame: pd.DataFrame, comman
     _, files = describe(evaluation, "second & last" if command else "")
     (found,) = [item for item in files if item.path == names.REPORT]
     assert found.text == report.page(evaluation, "second & last" if command else "")  # type: ignore[union-attr]
+
+
+def test_notes_that_are_left_out_are_counted() -> None:
+    evaluation = replace(ep.evaluate(messages(200)), notes=tuple(f"note {i}" for i in range(70)))
+    page = report.page(evaluation)
+    assert "50 of 70 notes shown; all of them are in <code>evalplus/evaluation.json</code>" in page
+    assert "notes shown" not in report.page(replace(evaluation, notes=evaluation.notes[:50]))
