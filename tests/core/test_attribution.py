@@ -112,7 +112,8 @@ def test_training_rows_may_be_any_frame(messages: pd.DataFrame, of: Any) -> None
     evaluation = ep.evaluate(messages, slices=["channel"])
     learnt = messages[~messages["text"].str.contains("refund")]
     found = ep.attribute(evaluation, training=of(learnt)).attribution
-    assert found == ep.attribute(evaluation, training=learnt).attribution
+    # from Python 3.13 on, data classes that hold nan are not equal
+    assert repr(found) == repr(ep.attribute(evaluation, training=learnt).attribution)
     assert found is not None
     assert [cause.name for cause in found.causes.rows] == ["unknown_vocabulary"]
 
