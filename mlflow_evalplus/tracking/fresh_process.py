@@ -44,10 +44,9 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     load_s = time.perf_counter() - start
     model.predict(sample)
     highest = peak()
-    known = highest is not None and held is not None
     return {
         "load_s": load_s,
-        "peak_memory_bytes": max(highest - held, 0) if known else None,  # type: ignore[operator]
+        "peak_memory_bytes": None if highest is None or held is None else max(highest - held, 0),
         "process_memory_bytes": max(highest, earlier or 0) if highest is not None else None,
         "gpu_memory_bytes": gpu_peak(),
     }
