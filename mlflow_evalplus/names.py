@@ -29,10 +29,36 @@ LATENCY_METRICS = ("latency_ms_p50", "latency_ms_p90", "latency_ms_p95", "latenc
 COST_METRICS = ("error_cost", "cost_per_1000", "total_cost_per_1000")
 # Of the model's footprint, under ``resources/``.
 RESOURCE_METRICS = ("cpu_s_per_1000", "load_s", "size_mb", "peak_memory_mb", "gpu_memory_mb")
-ALL_METRICS = METRICS + CLASS_METRICS + SCORE_METRICS + SCORE_CLASS_METRICS + LATENCY_METRICS + COST_METRICS
+# Share of the examples that got one of the labels as an answer: where a threshold asks, or an answer is none of them.
+COVERAGE = "coverage"
+N_EXAMPLES = "n_examples"
+# Of the labels, where there are annotators (the ceiling also from probabilities).
+LABEL_METRICS = ("accuracy_ceiling", "percent_agreement", "krippendorff_alpha")
+# Of an online experiment and of people's ratings, where these were logged on the run.
+EVIDENCE_METRICS = ("ab_outcome", "ab_difference", "rating_mean", "rating_difference", "rating_agreement")
+ALL_METRICS = (
+    *METRICS, *CLASS_METRICS, *SCORE_METRICS, *SCORE_CLASS_METRICS, *LATENCY_METRICS, *COST_METRICS, COVERAGE,
+    N_EXAMPLES, *LABEL_METRICS, *EVIDENCE_METRICS,
+)  # fmt: skip
 OF_ONE_CLASS = CLASS_METRICS + SCORE_CLASS_METRICS
 UNBOUNDED = ("log_loss", "brier")  # their intervals are symmetric on the logarithm, so never below 0
 LOWER_IS_BETTER = ("log_loss", "brier", "ece", *LATENCY_METRICS, *COST_METRICS)
+# Lowest and highest value; money, ratings and what is measured online have none of their own.
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys((*METRICS, *OF_ONE_CLASS, "top_2_accuracy", "ece", COVERAGE), (0.0, 1.0)),
+    **dict.fromkeys(("accuracy_ceiling", "percent_agreement"), (0.0, 1.0)),
+    **dict.fromkeys(("cohen_kappa", "mcc", "krippendorff_alpha", "rating_agreement"), (-1.0, 1.0)),
+    **dict.fromkeys(("log_loss", *LATENCY_METRICS), (0.0, float("inf"))),
+    "brier": (0.0, 2.0),
+    N_EXAMPLES: (1.0, float("inf")),
+}
+# Exist for a whole run only, and are not compared with a baseline's.
+OF_A_RUN = (*LATENCY_METRICS, *COST_METRICS, *LABEL_METRICS)
+# Of the difference from a baseline, as metrics of a run; all the others are in its artifact.
+COMPARED_METRICS = ("accuracy", "f1_macro", "error_cost")
+COMPARED_STATS = ("diff", "ci_low", "ci_high", "p_value", "effect_size", "n_paired")
+# The accuracy of the slice of one column where it is lowest: chooses among candidates, and is no threshold's.
+WORST_SLICE = "worst_slice_accuracy"
 
 # A prediction that is missing, or is none of the labels, is counted here and is always wrong.
 OTHER = "(other)"
@@ -52,6 +78,7 @@ LABELS_PAGE = "evalplus_labels.md"
 COST_LATENCY_PAGE = "evalplus_cost_latency.md"
 COST_LATENCY_FIGURE = "evalplus_cost_latency.png"
 COMPARISON_PAGE = "evalplus_comparison.md"
+EVIDENCE_PAGE = "evalplus_evidence.md"
 REPORT = "evalplus_report.html"
 CONFUSION_IMAGE = "confusion_matrix"  # the key under which the chart view's image grid shows it
 COMPARISON_REPORT = "comparison.html"
@@ -68,6 +95,9 @@ BAD_CASES_TABLE = "evalplus/bad_cases.json"
 WORDS_TABLE = "evalplus/words.json"
 LABELS_TABLE = "evalplus/labels.json"
 DIFFERENCE_TABLE = "evalplus/difference.json"
+AB_TABLE = "evalplus/ab.json"
+RATINGS_TABLE = "evalplus/ratings.json"
+EVIDENCE = "evalplus/evidence.json"
 PREDICTIONS = "evalplus/predictions.parquet"
 EVALUATION = "evalplus/evaluation.json"
 
@@ -102,7 +132,11 @@ DIFFERENCE_COLUMNS = (
 MIX_RATE_COLUMNS = (
     "slice", "summary", "n_a", "n_b", "share_a", "share_b", "accuracy_a", "accuracy_b", "mix", "rate",
 )  # fmt: skip
+EVIDENCE_COLUMNS = ("key", "summary", "level", "measure", "value", "lower", "upper", "n", "p_value", "q_value")
 LATENCY_COLUMNS = ("key", "summary", "value", "lower", "upper", "n")
+HISTORY_COLUMNS = (
+    "at", "by", "kind", "alias", "version", "replaced", "run_id", "verdict", "forced", "why", "in_effect",
+)  # fmt: skip
 
 # Tags.
 TAG_VERDICT = "evalplus.verdict"
@@ -115,9 +149,15 @@ TAG_SERIES = "evalplus.series"
 TAG_BASELINE = "evalplus.baseline"  # the paired difference against the baseline, in words
 TAG_BASELINE_RUN = "evalplus.baseline_run"  # its id
 TAG_COMPARED = "evalplus.compared"  # on a comparison: a digest of the runs and the baseline
+TAG_CLAIM = "evalplus.claim"  # on a run of `watch`: model and data that it is for; two watchers never do the same
+TAG_CLAIMED_BY = "evalplus.claimed_by"  # the process that does it
+TAG_HEARTBEAT = "evalplus.heartbeat"  # when it was last seen at work
 TAG_RUN = "evalplus.run"  # on a model version: the run that it was promoted from
 TAG_ACCURACY = "evalplus.accuracy"  # on a model version, with its interval
 TAG_PROMOTED_AS = "evalplus.promoted_as"  # on a model version: champion or challenger
+TAG_BOUNDS = "evalplus.bounds"  # on a model version: every requirement with what was measured, in words
+TAG_FORCED = "evalplus.forced"  # on a model version that was promoted although it did not pass: its verdict
+TAG_EVENT = "evalplus.event"  # on a registered model, followed by `.<time>-<random>`: one change of an alias
 KIND_EVALUATION = "evaluation"
 KIND_COMPARISON = "comparison"
 
@@ -128,6 +168,17 @@ MAX_METRIC_VALUES_PER_COLUMN = 50
 def class_metric(metric: str, label: str) -> str:
     """Return the column of one class's metric, for example ``recall[negative]``."""
     return f"{metric}[{label}]"
+
+
+def comparison_key(baseline_run_id: str, *parts: str) -> str:
+    """Return the key of what is known of a run against a baseline, as MLflow makes it for evaluations of traces.
+
+    Examples
+    --------
+    >>> comparison_key("0123456789abcdef", "accuracy", "diff")
+    'compare/01234567/accuracy/diff'
+    """
+    return "/".join(["compare", baseline_run_id[:8], *parts])
 
 
 def metric_key(text: str) -> str:

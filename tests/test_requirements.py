@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_evalplus import names, requirements
+from mlflow_evalplus.core import metrics
 from mlflow_evalplus.errors import RequirementsError
 from recipes.sentiment.data import SHIPPED, load
 
@@ -114,11 +116,125 @@ def test_five_mistakes_of_five_kinds_are_all_named_with_their_lines(tmp_path: Pa
         ({"metric": "accuracy", "not_worse_than": "baseline", "margin": -0.1}, "greater than or equal to 0"),
         ({"metric": "accuracy", "min": float("nan")}, "finite number"),
         ({"metric": "accuracy", "min": 0.9, "slice": "y=1"}, "'y' is not among the slices ['x']"),
+        ({"metric": "accuracy", "min": 90}, "accuracy lies between 0 and 1; 0.9 means 90 % (given: 90)"),
+        ({"metric": "recall", "class": "a", "min": -0.1}, "recall lies between 0 and 1"),
+        ({"metric": "mcc", "max": 1.5}, "mcc lies between -1 and 1 (given: 1.5)"),
+        ({"metric": "latency_ms_p95", "max": -1}, "latency_ms_p95 is never below 0"),
+        ({"metric": "n_examples", "min": 99.5}, "n_examples is a whole number from 1 on"),
+        ({"metric": "n_examples", "min": 0}, "n_examples is a whole number from 1 on"),
+        ({"metric": "accuracy", "not_worse_than": "baseline", "margin": 1}, "0.01 means one point (given: 1)"),
+        ({"metric": "mcc", "not_worse_than": "baseline", "margin": 2}, "0.01 means one point"),
+        ({"metric": "accuracy", "min": False}, "YAML reads yes, no, on, off as true and false; give a number"),
     ],
 )
 def test_a_threshold_that_says_nothing_sensible_is_refused(threshold: dict[str, Any], says: str) -> None:
     with pytest.raises(RequirementsError, match=re.escape(says)):
         requirements.load({"slices": ["x"], "thresholds": [threshold]})
+
+
+@pytest.mark.parametrize("metric", names.ALL_METRICS)
+@settings(deadline=None, max_examples=20)
+@given(st.floats(-3, 3) | st.integers(-3, 200), st.sampled_from(["min", "max"]))
+def test_a_bound_is_taken_where_the_metric_can_be(metric: str, bound: float, side: str) -> None:
+    label = {"class": "a"} if metric in names.OF_ONE_CLASS else {}
+    low, high = names.RANGES.get(metric, (-math.inf, math.inf))
+    wanted = low <= bound <= high and (metric != names.N_EXAMPLES or bound == int(bound))
+    loaded, refused = loaded_or_refused({"thresholds": [{"metric": metric, side: bound, **label}]})
+    assert (loaded is not None) is wanted, refused
+    assert loaded is None or getattr(loaded.thresholds[0], side) == bound
+
+
+def test_the_ranges_are_those_of_the_formulas() -> None:
+    formulas = {**metrics.OVERALL, **metrics.of_classes(["a", "b"]), names.COVERAGE: metrics.COVERAGE}
+    of = {name: names.RANGES[name.partition("[")[0]] for name in formulas}
+    assert of == {name: (formula.low, formula.high) for name, formula in formulas.items()}
+    assert {*names.ALL_METRICS} - {*names.RANGES} == {
+        *names.COST_METRICS, "ab_outcome", "ab_difference", "rating_mean", "rating_difference"
+    }  # fmt: skip
+
+
+def test_margins_that_a_model_can_miss_are_taken() -> None:
+    for metric, margin in (("accuracy", 0.999), ("mcc", 1.5), ("log_loss", 5)):
+        threshold = {"metric": metric, "not_worse_than": "baseline", "margin": margin}
+        assert requirements.load({"thresholds": [threshold]}).thresholds[0].margin == margin
+
+
+def test_a_key_that_is_given_twice_is_named_with_all_its_lines(tmp_path: Path) -> None:
+    """YAML keeps the last and says nothing: thresholds would be lost."""
+    found = mistakes(
+        written(
+            tmp_path,
+            """\
+            thresholds:
+              - {metric: accuracy, min: 0.9}
+            confidence: 2
+            error_costs: {1: {2: 3}, "1": {2: 4}}
+            thresholds:
+              - {metric: accuracy, min: 0.95, min: 0.5}
+              - metric: accuracy
+                min: 0.9
+                metric: mcc
+            thresholds:
+              - {metric: accuracy, min: 0.1}
+              - {metric: accuracy, min: 0.95, min: 0.5}
+            """,
+        )
+    )
+    assert sorted(found) == [3, 4, 6, 9, 10, 12]
+    assert found[6].startswith("thresholds.0.min: given 2 times, on line 6;")
+    assert found[9].startswith("thresholds.1.metric: given 2 times, on lines 7 and 9;")
+    assert found[4].startswith("error_costs.1: given 2 times, on line 4;")
+    assert found[10] == "thresholds: given 3 times, on lines 1 and 5 and 10; only the last would count: give it once"
+    assert found[12].startswith("thresholds.1.min: given 2 times, on line 12")
+
+
+def test_a_key_that_an_alias_or_a_merge_brings_in_is_not_given_twice(tmp_path: Path) -> None:
+    text = """\
+        task: {labels: [a, b]}
+        thresholds:
+          - &first {metric: accuracy, min: 0.9}
+          - {<<: *first, min: 0.8, min_examples: 50}
+          - *first
+        error_costs: {a: &same {b: 1}, b: {a: 1}}
+    """
+    assert [t.min for t in requirements.load(written(tmp_path, text)).thresholds] == [0.9, 0.8, 0.9]
+
+
+def test_a_truth_is_no_number_anywhere(tmp_path: Path) -> None:
+    """YAML reads `no` as false, which would count as 0."""
+    found = mistakes(
+        written(
+            tmp_path,
+            """\
+            schema_version: yes
+            weights: {accuracy: on}
+            intersections: yes
+            discover: off
+            confidence: yes
+            error_costs: {a: {b: no}}
+            prices: {label: no}
+            thresholds:
+              - {metric: accuracy, min: no}
+              - {metric: error_cost, max: no}
+              - {metric: accuracy, not_worse_than: baseline, margin: no}
+              - {metric: accuracy, min: 0.9, min_examples: yes}
+            """,
+        )
+    )
+    assert sorted(found) == [*range(1, 8), *range(9, 13)]
+    for words in found.values():
+        assert re.search(r"YAML reads yes, no, on, off as true and false; give a number \(given: (True|False)\)", words)
+
+
+def test_weights_of_one_class_name_a_declared_label() -> None:
+    weights = {"recall[good]": 2, "accuracy": 1}
+    assert requirements.load({"weights": weights, "task": {"labels": ["good", "bad"]}}).weights == weights
+    assert requirements.load({"weights": {"recall[x[1]]": 1}}).weights == {"recall[x[1]]": 1}
+    with pytest.raises(RequirementsError, match=r"weights.recall\[god\]: 'god' is not .* Did you mean 'good'\?"):
+        requirements.load({"weights": {"recall[god]": 2}, "task": {"labels": ["good", "bad"]}})
+    for nothing in ("recall[]", "recall", "accuracy[good]"):
+        with pytest.raises(RequirementsError, match="unknown metric"):
+            requirements.load({"weights": {nothing: 1}})
 
 
 def test_a_column_whose_name_holds_an_equals_sign_can_be_named() -> None:
@@ -131,7 +247,8 @@ def test_a_column_whose_name_holds_an_equals_sign_can_be_named() -> None:
 def test_every_metric_of_the_contract_can_be_asked_for() -> None:
     for metric in names.ALL_METRICS:
         label = {"class": "a"} if metric in names.OF_ONE_CLASS else {}
-        (threshold,) = requirements.load({"thresholds": [{"metric": metric, "min": 0.5, **label}]}).thresholds
+        bound = 1 if metric == names.N_EXAMPLES else 0.5
+        (threshold,) = requirements.load({"thresholds": [{"metric": metric, "min": bound, **label}]}).thresholds
         assert threshold.key == (f"{metric}[a]" if label else metric)
 
 

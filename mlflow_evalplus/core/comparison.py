@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +27,7 @@ from mlflow_evalplus.core.metrics import Metric
 from mlflow_evalplus.core.pairing import paired_rows
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.score_metrics import row_influences
-from mlflow_evalplus.names import OTHER, UNBOUNDED
+from mlflow_evalplus.names import COVERAGE, OTHER, UNBOUNDED
 from mlflow_evalplus.results import Comparison, Difference, Evaluation, SliceDifference
 
 EXACT_BELOW = 25
@@ -38,7 +39,7 @@ def compare_evaluations(
     *,
     names: tuple[str, str] = ("A", "B"),
     shared_only: bool = False,
-    intersections: int = 1,
+    intersections: int | None = None,
 ) -> Comparison:
     """Compare two evaluations row by row.
 
@@ -50,8 +51,8 @@ def compare_evaluations(
         How to call them.
     shared_only : bool
         Compare on the examples that both have, where the test sets differ.
-    intersections : int
-        Depth of the slices compared.
+    intersections : int, optional
+        Depth of the slices compared; by default single columns, and as deep as a requirement of A names a slice.
 
     Raises
     ------
@@ -71,12 +72,9 @@ def compare_evaluations(
     rows_a, rows_b = paired_rows(a, b, shared_only)
     labels, y = rows_a.labels, rows_a.label_codes("label")
     answers, cells, shape = _cells(rows_a, rows_b)
-    columns = (*labels, OTHER)[: shape[1]]
-    chosen = {**metrics.OVERALL, **metrics.of_classes(labels)}
-    if a.requirements and a.requirements.error_costs:
-        chosen["error_cost"] = metrics.error_cost(cost.cost_matrix(a.requirements.error_costs, labels, columns))
-    chosen |= {own.name: own.bound(labels) for own in a.custom_metrics or b.custom_metrics}
-    margins = count_cells(rows_a, cells, math.prod(shape), crossings(rows_a.slice_columns, intersections))
+    chosen = comparable(a, b, labels, shape[1])
+    depth = _depth(a) if intersections is None else intersections
+    margins = count_cells(rows_a, cells, math.prod(shape), crossings(rows_a.slice_columns, depth))
     (overall,) = _differences(chosen, margins[()], shape, a.confidence)
     overall |= _score_differences(rows_a, rows_b, margins[()], a.confidence)
     right_a, right_b = (answer == y for answer in answers)
@@ -84,8 +82,62 @@ def compare_evaluations(
     return Comparison(
         a=names[0], b=names[1], n=len(rows_a), metrics=overall,
         slices=_slices(margins, chosen, shape, a.confidence), fixed=fixed, broken=broken,
-        mcnemar_p=mcnemar(fixed, broken), notes=not_comparable({names[0]: a.latency, names[1]: b.latency}),
+        mcnemar_p=mcnemar(fixed, broken),
+        notes=_part(len(rows_a), a, b, names) + not_comparable({names[0]: a.latency, names[1]: b.latency}),
     )  # fmt: skip
+
+
+def comparable(a: Evaluation, b: Evaluation, labels: tuple[str, ...], width: int) -> dict[str, Metric]:
+    """Return the metrics of labels and predictions that two evaluations can be compared in.
+
+    `width` is the number of labels, or one more where a prediction is none of them.
+    """
+    columns = (*labels, OTHER)[:width]
+    chosen = {**metrics.OVERALL, **metrics.of_classes(labels)}
+    if a.requirements and a.requirements.error_costs:
+        chosen["error_cost"] = metrics.error_cost(cost.cost_matrix(a.requirements.error_costs, labels, columns))
+    chosen[COVERAGE] = metrics.COVERAGE
+    return chosen | {own.name: own.bound(labels) for own in a.custom_metrics or b.custom_metrics}
+
+
+def paired_difference(
+    a: Evaluation, b: Evaluation, weights: Mapping[str, float], confidence: float | None = None
+) -> Difference:
+    """Return the difference, A less B, of a weighted sum of metrics on the same examples.
+
+    Parameters
+    ----------
+    a, b : Evaluation
+        With their rows.
+    weights : mapping of str to float
+        Metrics of labels and predictions, as `comparable` names them.
+    confidence : float, optional
+        That of A by default.
+
+    Raises
+    ------
+    ComparisonError
+        The rows are not at hand, the test sets differ, or one example has two labels.
+    """
+    rows, other = paired_rows(a, b)
+    _, cells, shape = _cells(rows, other)
+    known = comparable(a, b, rows.labels, shape[1])
+    terms = [(known[name], weight) for name, weight in weights.items()]
+    chosen = terms[0][0] if len(terms) == 1 and terms[0][1] == 1 else metrics.weighted_sum(terms)
+    margin = count_cells(rows, cells, math.prod(shape), [()])[()]
+    return _differences({"sum": chosen}, margin, shape, confidence or a.confidence)[0]["sum"]
+
+
+def _part(n: int, a: Evaluation, b: Evaluation, names: tuple[str, str]) -> tuple[str, ...]:
+    if n == a.n == b.n:
+        return ()
+    return (f"Compared on the {n:,} examples that both have, of {a.n:,} of {names[0]} and {b.n:,} of {names[1]}.",)
+
+
+def _depth(evaluation: Evaluation) -> int:
+    """Return how many columns the deepest slice has that a requirement compares with the baseline."""
+    asked = evaluation.requirements.thresholds if evaluation.requirements else ()
+    return max([1, *(t.slice.count(" & ") + 1 for t in asked if t.not_worse_than and t.slice)])
 
 
 def overall_differences(
@@ -121,13 +173,12 @@ def _differences(
 
 
 def _at(column: tuple[FloatArray, ...], index: int, n: int) -> Difference:
-    value, lower, upper, p_value = (float(array[index]) for array in column)
-    return Difference(value, lower, upper, p_value, n)
+    value, lower, upper, p_value, effect = (float(array[index]) for array in column)
+    return Difference(value, lower, upper, p_value, n, effect)
 
 
-def _difference(
-    metric: Metric, margin: Margin, shares: FloatArray, z: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _difference(metric: Metric, margin: Margin, shares: FloatArray, z: FloatArray) -> tuple[FloatArray, ...]:
+    """Return value, bounds, p-value and effect size per slice."""
     value_a, psi_a = influence(metric, shares.sum(axis=3))
     value_b, psi_b = influence(metric, shares.sum(axis=2))
     label, answer_a, answer_b = (shares.sum(axis=axes) > 0 for axes in ((2, 3), (1, 3), (1, 2)))
@@ -135,9 +186,14 @@ def _difference(
     occur = label[:, :, None, None] & answer_a[:, None, :, None] & answer_b[:, None, None, :]
     psi = np.where(occur, psi_a[:, :, :, None] - psi_b[:, :, None, :], 0).reshape(margin.rows.shape)
     value, span = value_a - value_b, metric.high - metric.low
+    value = np.where(np.abs(value) < ROUNDING * span, 0.0, value)  # nan stays nan
     behind = metric.denominator(*shares.shape[1:3])
     mask = np.maximum(behind[:, :, None], behind[:, None, :]).ravel()
-    return value, *difference_bounds(margin, psi, value, z, mask, span)
+    spread = np.sqrt((margin.shares * psi**2).sum(axis=1))
+    alike = np.where(value == 0, 0.0, np.nan)
+    effect = np.divide(value, spread, out=alike, where=spread > np.sqrt(ROUNDING) * span)
+    lower, upper, p_value = difference_bounds(margin, psi, value, z, mask, span)
+    return value, lower, upper, p_value, effect
 
 
 def difference_bounds(
@@ -230,7 +286,9 @@ def _score_differences(a: Predictions, b: Predictions, margin: Margin, confidenc
         if math.isnan(value) or units < 2:  # one row, or cluster, alone shows no spread
             half = p_value = math.nan
         lower, upper = max(value - half, -span), min(value + half, span)
-        differences[name] = Difference(value, float(lower), float(upper), p_value, n)
+        spread = math.sqrt(float(np.average((psi_a - psi_b) ** 2, weights=w)))
+        effect = value / spread if spread else 0.0 if value == 0 else math.nan
+        differences[name] = Difference(value, float(lower), float(upper), p_value, n, effect)
     return differences
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import narwhals as nw
 
+from mlflow_evalplus import names
 from mlflow_evalplus import requirements as asked
 from mlflow_evalplus.core import confusion, cost, custom, engines
 from mlflow_evalplus.core.columns import column_names, native
@@ -17,7 +18,8 @@ from mlflow_evalplus.core.custom import CustomMetric
 from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.discovery import discover as search
 from mlflow_evalplus.core.intervals import estimate_all
-from mlflow_evalplus.core.metrics import OVERALL, error_cost, of_classes
+from mlflow_evalplus.core.labels import label_quality_of
+from mlflow_evalplus.core.metrics import COVERAGE, OVERALL, error_cost, of_classes
 from mlflow_evalplus.core.predictions import Predictions, check_scores, contract_columns, read
 from mlflow_evalplus.core.score_metrics import calibration, score_rows
 from mlflow_evalplus.core.scores import ScoredRows, of_predictions, of_source
@@ -29,6 +31,10 @@ from mlflow_evalplus.results import Evaluation, Latency
 
 NOT_SEARCHED = (
     "Weak slices that nobody declared were not searched: the rows stayed in their engine. Collect the frame for that."
+)
+
+NOT_TIMED = (
+    "Latency was timed with intervals of {:.0%}, less than the {:.0%} asked now: no requirement on it is decided."
 )
 
 
@@ -148,10 +154,17 @@ def evaluate_again(evaluation: Evaluation, requirements: Requirements | None = N
         raise ComparisonError("the rows of this evaluation are not at hand; load it with its predictions")
     wanted = requirements or evaluation.requirements or Requirements()
     columns = (requirements.slices if requirements else None) or None
-    return evaluate_predictions(
-        evaluation.predictions, wanted, latency=evaluation.latency, notes=evaluation.notes, slices=columns,
-        metrics=evaluation.custom_metrics,
+    latency, notes = evaluation.latency, evaluation.notes
+    if latency and wanted.confidence > evaluation.confidence:  # its times are not at hand, so its bounds are not known
+        latency = latency.without_bounds()
+        notes += (NOT_TIMED.format(evaluation.confidence, wanted.confidence),)
+    again = evaluate_predictions(
+        evaluation.predictions, wanted, latency=latency, notes=notes, slices=columns, metrics=evaluation.custom_metrics,
     )  # fmt: skip
+    if len(evaluation.predictions) == evaluation.n:  # the digest may be of texts that nobody kept
+        again = replace(again, data_digest=evaluation.data_digest)
+    again = replace(again, evidence=evaluation.evidence)
+    return replace(again, verdict=decide(again)) if evaluation.evidence else again
 
 
 def evaluate_predictions(
@@ -185,6 +198,9 @@ def _evaluated(
 ) -> Evaluation:
     """Estimate and decide; from here on nothing depends on where the rows are, or how many."""
     chosen = {**OVERALL, **of_classes(counts.labels)}
+    asked_for = {*(threshold.metric for threshold in requirements.thresholds), *requirements.weights}
+    if names.COVERAGE in asked_for or len(counts.predictions) > len(counts.labels):
+        chosen[names.COVERAGE] = COVERAGE
     if requirements.error_costs:
         costs = cost.cost_matrix(requirements.error_costs, counts.labels, counts.predictions)
         chosen["error_cost"] = error_cost(costs)
@@ -196,6 +212,8 @@ def _evaluated(
         bins = calibration(scored, counts.overall, confidence)
         overall |= score_rows(scored, counts.overall, confidence)[0]
         notes += _notes(scored)
+    if asked_for & set(names.LABEL_METRICS) and rest.get("predictions") is not None:
+        rest["label_quality"] = label_quality_of(rest["predictions"], confidence=confidence)
     evaluation = Evaluation(
         n=int(counts.overall.rows.sum()),
         labels=counts.labels,

@@ -199,6 +199,30 @@ def error_cost(costs: FloatArray) -> Metric:
     )
 
 
+def answered(p: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Share of the examples whose prediction is one of the labels; 0 … 1."""
+    k, m = p.shape[1:]
+    gradient = np.broadcast_to((np.arange(m) < k).astype(np.float64), p.shape)
+    return p[:, :, :k].sum(axis=(1, 2)), gradient
+
+
+COVERAGE = Metric(names.COVERAGE, answered)
+
+
+def weighted_sum(terms: Sequence[tuple[Metric, float]]) -> Metric:
+    """Return ``Σ weight · metric`` as a metric; nan where one of them is."""
+
+    def formula(p: FloatArray) -> tuple[FloatArray, FloatArray]:
+        value, gradient = np.zeros(len(p)), np.zeros(p.shape)
+        for metric, weight in terms:
+            own, slope = metric.formula(p)
+            value, gradient = value + weight * own, gradient + weight * slope
+        return value, gradient
+
+    ends = [sorted((weight * metric.low, weight * metric.high)) for metric, weight in terms]
+    return Metric("sum", formula, low=sum(low for low, _ in ends), high=sum(high for _, high in ends), needs=None)
+
+
 OVERALL: dict[str, Metric] = {
     metric.name: metric
     for metric in (

@@ -39,6 +39,7 @@ from mlflow_evalplus.results.slices import SliceResult as SliceResult
 from mlflow_evalplus.results.slices import Slices as Slices
 from mlflow_evalplus.results.verdict import Gate as Gate
 from mlflow_evalplus.results.verdict import Outcome as Outcome
+from mlflow_evalplus.results.verdict import Sampling as Sampling
 from mlflow_evalplus.results.verdict import Verdict as Verdict
 from mlflow_evalplus.results.word_attribution import WordAttribution as WordAttribution
 from mlflow_evalplus.results.word_attribution import WordContribution as WordContribution

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from mlflow_evalplus.results.estimate import slice_name
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -22,6 +24,9 @@ class Difference:
         Two-sided, of no difference.
     n : int
         Examples behind it: those that both answered; of two data sets those of both.
+    effect_size : float
+        Cohen's d of paired examples: the difference in standard deviations of an example's own difference; nan where
+        all differ alike, or where it was not asked for.
 
     Examples
     --------
@@ -34,6 +39,7 @@ class Difference:
     upper: float
     p_value: float
     n: int
+    effect_size: float = math.nan
 
     def __str__(self) -> str:
         if math.isnan(self.value):
@@ -53,7 +59,7 @@ class SliceDifference:
     @property
     def name(self) -> str:
         """``channel=app``."""
-        return " & ".join(f"{c}={v}" for c, v in zip(self.columns, self.values, strict=True))
+        return slice_name(self.columns, self.values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
@@ -71,6 +72,28 @@ def number(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def p_value(p: float) -> str:
+    """Return a p-value with three decimals, and not less than ``< 0.001``.
+
+    Examples
+    --------
+    >>> p_value(0.0312), p_value(1e-9), p_value(float("nan"))
+    ('0.031', '< 0.001', '–')
+    """
+    return "< 0.001" if p < 0.001 else number(p)
+
+
+def slice_name(columns: Sequence[str], values: Sequence[str]) -> str:
+    """Return the name of a slice; empty where there are no columns: all rows.
+
+    Examples
+    --------
+    >>> slice_name(["channel", "language"], ["app", "zh"])
+    'channel=app & language=zh'
+    """
+    return " & ".join(f"{column}={value}" for column, value in zip(columns, values, strict=True))
 
 
 def bounds_columns(metrics: dict[str, Estimate]) -> dict[str, float]:

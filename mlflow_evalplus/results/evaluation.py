@@ -10,6 +10,7 @@ from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.results.attribution import Attribution
 from mlflow_evalplus.results.classes import Classes, Confusion
 from mlflow_evalplus.results.estimate import Estimate
+from mlflow_evalplus.results.evidence import Evidence
 from mlflow_evalplus.results.labels import LabelQuality
 from mlflow_evalplus.results.latency import Latency
 from mlflow_evalplus.results.measures import Calibration
@@ -37,6 +38,8 @@ class Evaluation:
     attribution, label_quality
         Why this score, and how good the labels are; None before ``attribute`` has looked, and ``label_quality`` where
         there are neither annotators nor probabilities.
+    evidence : tuple of Evidence
+        What an online experiment and people's ratings say, where it was added.
     cost_per_1000 : float or None
         Money for a thousand predictions: the machine at the highest throughput measured (``latency.best``), and what
         an API charges.
@@ -69,6 +72,7 @@ class Evaluation:
     attribution: Attribution | None = None
     label_quality: LabelQuality | None = None
     cost_per_1000: float | None = None
+    evidence: tuple[Evidence, ...] = ()
     verdict: Verdict = NO_VERDICT
     requirements: Requirements | None = None
     notes: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mlflow_evalplus import names
@@ -85,6 +85,12 @@ class Latency(Drawable):
     threads: str = ""
     other_load: float | None = None
     footprint: Footprint | None = None
+
+    def without_bounds(self) -> Latency:
+        """Return the same figures without intervals."""
+        single = {key: replace(e, lower=math.nan, upper=math.nan) for key, e in self.single.items()}
+        rates = {size: replace(e, lower=math.nan, upper=math.nan) for size, e in self.throughput.items()}
+        return replace(self, single=single, throughput=rates)
 
     @property
     def throughput_per_s(self) -> float:

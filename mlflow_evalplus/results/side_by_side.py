@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mlflow_evalplus.results.choice import Choice, Family
 from mlflow_evalplus.results.comparison import Comparison
 from mlflow_evalplus.results.difference import DifferenceSplit
 from mlflow_evalplus.results.estimate import Estimate
@@ -127,6 +128,10 @@ class SideBySide:
         Of every run but the baseline, with it.
     baseline, winner, reason : str
         Which run the others are compared with, which one to take, and why.
+    choice : Choice or None
+        The ranking behind that, its weights and ties.
+    family : Family or None
+        Which runs no other one beats; None for a run alone.
     difference : DifferenceSplit or None
         Where the winner's difference comes from; None for a run alone.
     changes : mapping of str to Changes
@@ -144,6 +149,8 @@ class SideBySide:
     baseline: str
     winner: str
     reason: str
+    choice: Choice | None = None
+    family: Family | None = None
     difference: DifferenceSplit | None = None
     changes: Mapping[str, Changes] = field(default_factory=dict)
     front: Front | None = None

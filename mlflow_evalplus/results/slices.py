@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlflow_evalplus import names
-from mlflow_evalplus.results.estimate import Drawable, Estimate, bounds_columns
+from mlflow_evalplus.results.estimate import Drawable, Estimate, bounds_columns, slice_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ class SliceResult:
     @property
     def name(self) -> str:
         """``channel=app``, or ``channel=app & language=zh`` for an intersection."""
-        return " & ".join(f"{c}={v}" for c, v in zip(self.columns, self.values, strict=True))
+        return slice_name(self.columns, self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Finding:
     @property
     def name(self) -> str:
         """``channel=app``, or ``word=refund & channel=app`` for a conjunction."""
-        return " & ".join(f"{c}={v}" for c, v in zip(self.columns, self.values, strict=True))
+        return slice_name(self.columns, self.values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,12 @@ class Gate:
     n_needed : int or None
         Examples at which the present value's bound would decide; None where it is decided, or where
         no number would.
+    where : str
+        The slice that it is about, ``channel=app``; empty for all examples.
+    of_class : str
+        The label whose examples it counts; empty for examples of any label.
+    relative : bool
+        Whether the estimate is a difference from the baseline.
     """
 
     requirement: str
@@ -43,6 +49,35 @@ class Gate:
     reason: str
     estimate: Estimate | None = None
     n_needed: int | None = None
+    where: str = ""
+    of_class: str = ""
+    relative: bool = False
+
+    @property
+    def n_more(self) -> int | None:
+        """How many more labelled examples would decide it, in its slice and of its class; None where none would."""
+        if self.n_needed is None:
+            return None
+        return max(self.n_needed - (self.estimate.n if self.estimate else 0), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What to label so that open gates are decided.
+
+    Attributes
+    ----------
+    where : str
+        The slice to sample, ``channel=app``; empty for examples as they come.
+    n_more : int
+        Labelled examples, about.
+    text : str
+        The same as an instruction.
+    """
+
+    where: str
+    n_more: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +85,15 @@ class Verdict:
     """Pass, fail or undecided, with every gate's reason.
 
     Fail if a gate fails; else undecided if a gate is undecided or there is no gate; else pass. `notes` say what
-    to know before relying on it.
+    to know before relying on it; `plan` what to label to decide what is open, the whole first, then the slices;
+    `baseline` what differences are from, empty where there was none.
     """
 
     outcome: Outcome
     gates: tuple[Gate, ...]
     notes: tuple[str, ...] = ()
+    plan: tuple[Sampling, ...] = ()
+    baseline: str = ""
 
     @property
     def sentence(self) -> str:

@@ -8,7 +8,12 @@ import numpy as np
 import pyarrow as pa
 from scipy import stats
 
+from mlflow_evalplus.core import metrics
+from mlflow_evalplus.core.comparison import compare_evaluations
+from mlflow_evalplus.core.evaluation import evaluate_predictions
 from mlflow_evalplus.core.predictions import Predictions
+from mlflow_evalplus.requirements import Requirements
+from mlflow_evalplus.results import Comparison
 
 LABELS = ("a", "b", "c")
 SMALLEST = "c"
@@ -41,6 +46,30 @@ def draw(
     labels = LABELS[: len(shares)]
     answers = {"label": encoded(label, 0, labels), "prediction": encoded(prediction, 0, labels)}
     return simulated(answers | columns, sims, n)
+
+
+def agreeing(shares: np.ndarray, agree: float) -> np.ndarray:
+    """Return cells [labels, A, B]: B answers as A does, or as if it had not seen A's answer."""
+    cells = population(shares)
+    alone = cells[:, :, None] * cells[:, None, :] / shares[:, None, None]
+    return agree * cells[:, :, None] * np.eye(3) + (1 - agree) * alone
+
+
+def true_difference(name: str, cells: np.ndarray) -> float:
+    formula = metrics.OVERALL[name].formula
+    return float(formula(cells.sum(axis=2)[None])[0][0] - formula(cells.sum(axis=1)[None])[0][0])
+
+
+def paired_simulations(drawn: np.ndarray, shape: tuple[int, ...]) -> Comparison:
+    """Return the comparison whose slices are the simulations: `drawn` holds cells of (label, A, B), [sims, n]."""
+    sims, n = drawn.shape
+    label, a, b = np.unravel_index(drawn, shape)
+    ids = {"example_id": pa.array(np.arange(drawn.size)).cast(pa.string())}
+    sides = []
+    for answer in (a, b):
+        rows = simulated(ids | {"label": encoded(label, 0, LABELS), "prediction": encoded(answer, 0, LABELS)}, sims, n)
+        sides.append(evaluate_predictions(rows, Requirements(), slices=()))
+    return compare_evaluations(*sides)
 
 
 def simulated(columns: dict[str, pa.Array], sims: int, n: int) -> Predictions:

@@ -9,8 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlflow_evalplus.core import metrics
-from mlflow_evalplus.core.comparison import compare_evaluations
 from mlflow_evalplus.core.evaluation import evaluate_predictions
 from mlflow_evalplus.core.intervals import MIN_CLASS_ROWS
 from mlflow_evalplus.core.predictions import Predictions
@@ -19,11 +17,12 @@ from tests.benchmarks.populations import (
     CLASS_SHARES,
     LABELS,
     WRONG,
+    agreeing,
     customers_of,
     encoded,
-    population,
-    simulated,
+    paired_simulations,
     table,
+    true_difference,
 )
 
 pytestmark = pytest.mark.benchmark
@@ -38,13 +37,6 @@ LOW = 0.93
 MAX_FALSE_PASSES = {50: 0.055, 100: 0.04, 300: 0.04, 1000: 0.04}  # nominal 0.025
 
 
-def agreeing(shares: np.ndarray, agree: float) -> np.ndarray:
-    """Return cells [labels, A, B]: B answers as A does, or as if it had not seen A's answer."""
-    cells = population(shares)
-    alone = cells[:, :, None] * cells[:, None, :] / shares[:, None, None]
-    return agree * cells[:, :, None] * np.eye(3) + (1 - agree) * alone
-
-
 def worse(shares: np.ndarray, discordant: float) -> np.ndarray:
     """Return cells [labels, A, B] where A is right less often than B by `MARGIN`."""
     right = np.eye(3)
@@ -54,23 +46,12 @@ def worse(shares: np.ndarray, discordant: float) -> np.ndarray:
     return shares[:, None, None] * (cells + BOTH_WRONG * WRONG[:, :, None] * right)
 
 
-def true_difference(name: str, cells: np.ndarray) -> float:
-    formula = metrics.OVERALL[name].formula
-    return float(formula(cells.sum(axis=2)[None])[0][0] - formula(cells.sum(axis=1)[None])[0][0])
-
-
 def compared(cells: np.ndarray, n: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the bounds [simulations, 2] of each metric's difference, and the counts [simulations, *cells]."""
     sims = min(MAX_SIMULATIONS, ROWS // n)
     drawn = np.random.default_rng(n).choice(cells.size, (sims, n), p=cells.ravel())
-    label, a, b = np.unravel_index(drawn, cells.shape)
-    ids = {"example_id": pa.array(np.arange(drawn.size)).cast(pa.string())}
-    sides = []
-    for answer in (a, b):
-        rows = simulated(ids | {"label": encoded(label, 0, LABELS), "prediction": encoded(answer, 0, LABELS)}, sims, n)
-        sides.append(evaluate_predictions(rows, Requirements(), slices=()))
     bounds = {name: np.zeros((sims, 2)) for name in COMPARED}
-    for found in compare_evaluations(*sides).slices:
+    for found in paired_simulations(drawn, cells.shape).slices:
         for name, array in bounds.items():
             array[int(found.values[0])] = found.metrics[name].lower, found.metrics[name].upper
     keys = np.arange(sims)[:, None] * cells.size + drawn

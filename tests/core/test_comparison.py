@@ -54,7 +54,7 @@ def test_a_difference_is_the_difference_of_the_values(frame: pd.DataFrame) -> No
     comparison = compare_evaluations(a, b)
     assert comparison.n == len(frame)
     for name, difference in comparison.metrics.items():
-        if name in a.metrics:
+        if name in a.metrics and name in b.metrics:
             expected = a.metrics[name].value - b.metrics[name].value
             assert difference.value == pytest.approx(expected, abs=1e-12, nan_ok=True)
     for row in comparison.slices:

@@ -16,13 +16,15 @@ from mlflow_evalplus import names
 from mlflow_evalplus.core import metrics
 from mlflow_evalplus.core.comparison import compare_evaluations
 from mlflow_evalplus.core.counts import count
-from mlflow_evalplus.core.decision import decide, examples_needed
+from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.evaluation import evaluate, evaluate_predictions
 from mlflow_evalplus.core.intervals import influence, variance
 from mlflow_evalplus.core.predictions import read
+from mlflow_evalplus.core.sample_size import examples_needed
 from mlflow_evalplus.errors import RequirementsError
 from mlflow_evalplus.requirements import Threshold, load
 from mlflow_evalplus.results import Comparison, Difference, Estimate, Evaluation, Gate, Latency, Outcome
+from mlflow_evalplus.results.evidence import Evidence, EvidenceSlice
 
 SLICES = ["channel", "language", "empty"]
 NAN = Estimate(math.nan, math.nan, math.nan, 0)
@@ -76,26 +78,46 @@ def test_fail_beats_undecided_beats_pass() -> None:
     assert decide(evaluate(answered(1, 1))).outcome is Outcome.UNDECIDED
 
 
+def within(threshold: dict[str, Any]) -> dict[str, Any]:
+    """Return a threshold whose bound, drawn from 0 … 1, lies where its metric can."""
+    low, high = names.RANGES.get(threshold["metric"], (-2.0, 2.0))
+    return {k: low + v * (min(high, 2.0) - low) if k in ("min", "max") else v for k, v in threshold.items()}
+
+
 def thresholds() -> st.SearchStrategy[dict[str, Any]]:
-    bound = st.floats(-2, 2) | st.sampled_from([0.0, 1.0, 0.5])
+    bound = st.floats(0, 1) | st.sampled_from([0.0, 1.0, 0.5])
     sign = st.one_of(
         st.fixed_dictionaries({"min": bound}),
         st.fixed_dictionaries({"max": bound}),
-        st.fixed_dictionaries({"not_worse_than": st.just("baseline"), "margin": st.floats(0, 1)}),
+        st.fixed_dictionaries({"not_worse_than": st.just("baseline"), "margin": st.floats(0, 1, exclude_max=True)}),
     )
     place = st.one_of(
         st.just({}),
         st.sampled_from(SLICES).map(lambda column: {"every": column}),
         st.sampled_from(["channel=app", "channel=nowhere", "channel=app & language=zh"]).map(lambda s: {"slice": s}),
     )
-    overall = st.sampled_from(names.METRICS).map(lambda metric: {"metric": metric})
+    overall = st.sampled_from((*names.METRICS, names.COVERAGE)).map(lambda metric: {"metric": metric})
     of_class = st.tuples(st.sampled_from(names.CLASS_METRICS), st.sampled_from(["a", "b", "zebra"])).map(
         lambda pair: {"metric": pair[0], "class": pair[1]}
     )
-    quality = st.tuples(overall | of_class, place, sign)
-    whole = st.sampled_from(names.LATENCY_METRICS + names.COST_METRICS).map(lambda metric: {"metric": metric})
-    money = st.tuples(whole, st.just({}), st.one_of(*[st.fixed_dictionaries({k: bound}) for k in ("min", "max")]))
-    return (quality | money).map(lambda parts: {key: value for part in parts for key, value in part.items()})
+    few = st.sampled_from([{}, {"min_examples": 1}, {"min_examples": 9}])
+    quality = st.tuples(overall | of_class, place, sign, few)
+    absolute = st.one_of(*[st.fixed_dictionaries({k: bound}) for k in ("min", "max")])
+    of_a_run = st.tuples(st.sampled_from(names.OF_A_RUN).map(lambda metric: {"metric": metric}), absolute, few)
+    further = st.sampled_from(names.EVIDENCE_METRICS).map(lambda metric: {"metric": metric})
+    return (quality | of_a_run | st.tuples(further, place, absolute, few)).map(
+        lambda parts: within({key: value for part in parts for key, value in part.items()})
+    )
+
+
+def evidence() -> st.SearchStrategy[tuple[Evidence, ...]]:
+    """Figures with and without bounds, for all and for some slices, or none at all."""
+    n = st.integers(0, 40)
+    known = st.builds(lambda n: Estimate(0.5, 0.3, 0.7, n), n)
+    figures = known | st.just(NAN) | st.builds(lambda n: Estimate(0.5, math.nan, math.nan, n), n)
+    of_slice = st.builds(lambda found: EvidenceSlice(("channel",), ("app",), {"ab_difference": found}), figures)
+    one = st.builds(lambda found, part: Evidence("ab", {"ab_difference": found}, (part,)), figures, of_slice)
+    return st.lists(one, max_size=1).map(tuple)
 
 
 @st.composite
@@ -111,10 +133,17 @@ def evaluations(draw: st.DrawFn) -> tuple[Evaluation, Comparison | None]:
             "B": rng.choice(classes, n),
             "channel": rng.choice(["app", "web"], n),
             "language": rng.choice(["en", "zh"], n),
+            "x": rng.choice(classes, n),
+            "y": rng.choice(classes, n),
         }
     )
     prices = draw(st.sampled_from([{}, {"error_costs": {"a": {"b": 1}}}]))
-    a, b = (evaluate(frame, prediction=m, slices=SLICES[:2], requirements=prices) for m in "AB")
+    votes = ["x", "y"] if draw(st.booleans()) else []
+    prices["thresholds"] = [
+        {"metric": m, "min": 0} for m in draw(st.sampled_from([(), ("coverage", "accuracy_ceiling")]))
+    ]
+    a, b = (evaluate(frame, prediction=m, slices=SLICES[:2], annotators=votes, requirements=prices) for m in "AB")
+    a = replace(a, evidence=draw(evidence()))
     comparison = compare_evaluations(a, b) if draw(st.booleans()) else None
     single = draw(st.sampled_from([{}, {"latency_ms_p95": NAN}, {"latency_ms_p50": Estimate(1, 0.5, math.nan, 9)}]))
     latency = draw(st.sampled_from([None, Latency(single, 10, 1.0, "test")]))
@@ -122,6 +151,11 @@ def evaluations(draw: st.DrawFn) -> tuple[Evaluation, Comparison | None]:
         broken = dict.fromkeys(a.metrics, replace(NAN, upper=draw(st.sampled_from([math.nan, 1.0]))))
         a = replace(a, metrics=broken)
     return replace(a, latency=latency, cost_per_1000=draw(st.sampled_from([None, 0.5, math.nan]))), comparison
+
+
+def enough(found: Estimate, threshold: dict[str, Any]) -> bool:
+    timed = (*names.LATENCY_METRICS, "cost_per_1000")
+    return threshold["metric"] in timed or found.n >= threshold.get("min_examples", 30)
 
 
 def clears(found: Estimate, threshold: dict[str, Any]) -> bool:
@@ -147,7 +181,7 @@ def test_nothing_undefined_ever_passes(
         gates = decide(evaluation, {"slices": SLICES, "thresholds": [threshold]}, comparison=comparison).gates
         assert gates, "a threshold without a gate would be forgotten"
         for each in gates:
-            defined = each.estimate is not None and each.estimate.defined
+            defined = each.estimate is not None and each.estimate.defined and enough(each.estimate, threshold)
             cleared, missed = (defined and f(each.estimate, threshold) for f in (clears, misses))
             expected = Outcome.PASS if cleared else Outcome.FAIL if missed else Outcome.UNDECIDED
             assert each.outcome is expected
@@ -166,11 +200,16 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
         ({"metric": "cost_per_1000", "max": 1e9}, "cost_per_1000 was not measured"),
         ({"metric": "error_cost", "max": 1e9}, "error_cost was not measured"),
         ({"metric": "recall", "class": "zebra", "min": 0}, "recall[zebra] was not measured"),
-        ({"metric": "precision", "class": "b", "max": 1}, ""),
+        ({"metric": "precision", "class": "b", "max": 1, "min_examples": 1}, ""),
+        ({"metric": "precision", "class": "b", "max": 1}, "on 1 examples is too few: at least 30; about 29 more"),
+        ({"metric": "accuracy_ceiling", "min": 0}, "accuracy_ceiling was not measured"),
+        ({"metric": "ab_difference", "min": 0}, "ab_difference was not measured"),
+        ({"metric": "ab_difference", "min": 0, "every": "channel"}, "no slice of column 'channel' was evaluated"),
+        ({"metric": "coverage", "min": 0}, "coverage was not measured"),
         ({"metric": "recall", "class": "b", "min": 0}, "recall[b] is undefined on 0 examples"),
         ({"metric": "accuracy", "min": 0, "every": "channel"}, "no slice of column 'channel' was evaluated"),
         ({"metric": "accuracy", "min": 0, "slice": "channel=x"}, "no slice of channel=x was evaluated"),
-        ({"metric": "accuracy", "not_worse_than": "baseline", "margin": 1}, "there is no baseline to compare with"),
+        ({"metric": "accuracy", "not_worse_than": "baseline", "margin": 0.9}, "there is no baseline to compare with"),
     ]:
         found = gate(evaluation, **threshold)
         if words:
@@ -279,7 +318,7 @@ def wilson_at(value: float, n: float, alpha: float = 0.05) -> tuple[float, float
 def test_the_examples_needed_decide_and_one_fewer_does_not(n: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, n))
     bound = data.draw(st.integers(1, 999)) / 1000
-    found = gate(evaluate(answered(hits, n)), metric="accuracy", min=bound)
+    found = gate(evaluate(answered(hits, n)), metric="accuracy", min=bound, min_examples=1)
     value = hits / n
     if found.outcome is not Outcome.UNDECIDED:
         assert found.n_needed is None
@@ -347,6 +386,98 @@ def test_no_number_is_promised_where_none_is_known() -> None:
     assert gate(evaluation, metric="accuracy", min=0.9).n_needed is None
 
 
+def test_too_few_examples_decide_nothing_however_good_or_bad() -> None:
+    for hits in (0, 29):
+        for bound in ({"min": 0.5}, {"max": 0.5}):
+            found = gate(evaluate(answered(hits, 29)), metric="accuracy", **bound)
+            assert (found.outcome, found.n_more) == (Outcome.UNDECIDED, 1)
+    assert gate(evaluate(answered(30, 30)), metric="accuracy", min=0.5).outcome is Outcome.PASS
+    assert gate(evaluate(answered(2, 29)), metric="accuracy", min=0.5, min_examples=20).outcome is Outcome.FAIL
+    a, b = (evaluate(answered(hits, 29)) for hits in (29, 0))
+    relative = {"metric": "accuracy", "not_worse_than": "baseline"}
+    assert gate(a, compare_evaluations(a, b), **relative).outcome is Outcome.UNDECIDED
+
+
+def test_how_many_examples_there_are_is_a_gate(frame: pd.DataFrame) -> None:
+    evaluation = evaluate(frame, slices=["channel"])
+    assert gate(evaluation, metric="n_examples", min=600).outcome is Outcome.PASS
+    few = gate(evaluation, metric="n_examples", min=700)
+    assert (few.outcome, few.n_more, few.reason) == (
+        Outcome.UNDECIDED, 100, "n_examples at least 700: there are 600; label 100 more"
+    )  # fmt: skip
+    wanted = {"slices": ["channel"], "thresholds": [{"metric": "n_examples", "every": "channel", "min": 201}]}
+    rows = frame.groupby("channel").size()
+    found = {g.where.removeprefix("channel="): g.outcome for g in decide(evaluation, wanted).gates}
+    assert found == {name: Outcome.PASS if n >= 201 else Outcome.UNDECIDED for name, n in rows.items()}
+    assert gate(evaluation, metric="n_examples", slice="channel=fax", min=1).outcome is Outcome.UNDECIDED
+
+
+def test_coverage_is_the_share_of_answers_that_are_labels() -> None:
+    rows = pd.DataFrame({"label": ["a", "b"] * 100, "prediction": ["a"] * 150 + ["?"] * 30 + [None] * 20})
+    wanted = {"task": {"labels": ["a", "b"]}, "thresholds": [{"metric": "coverage", "min": 0.65}]}
+    found = evaluate(rows, requirements=wanted)
+    lower, upper = wilson_at(0.75, 200)
+    coverage = found.metrics["coverage"]
+    assert (coverage.value, coverage.lower, coverage.upper) == pytest.approx((0.75, lower, upper))
+    assert found.verdict.outcome is Outcome.PASS
+    whole = evaluate(answered(9, 10), requirements={"thresholds": [{"metric": "coverage", "min": 0.9}]})
+    assert whole.metrics["coverage"].value == 1
+    relative = {"metric": "coverage", "not_worse_than": "baseline"}
+    better = evaluate(rows.assign(prediction="a"))
+    assert gate(evaluate(rows), compare_evaluations(evaluate(rows), better), **relative).outcome is Outcome.FAIL
+
+
+def test_what_the_labels_allow_is_a_gate() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.choice(["a", "b"], 800)
+    votes = {f"v{i}": np.where(rng.random(800) < 0.95, truth, "a") for i in range(3)}
+    rows = pd.DataFrame({"label": truth, "prediction": truth, **votes})
+    wanted = {"thresholds": [{"metric": "accuracy_ceiling", "min": 0.9}, {"metric": "percent_agreement", "min": 0.99}]}
+    found = evaluate(rows, annotators=list(votes), requirements=wanted)
+    assert [g.outcome for g in found.verdict.gates] == [Outcome.PASS, Outcome.FAIL]
+    assert found.label_quality is not None
+    assert found.verdict.gates[0].estimate == found.label_quality.ceiling
+    assert decide(evaluate(rows), wanted).outcome is Outcome.UNDECIDED
+    from_scores = replace(found.label_quality, annotators=())
+    unsure = decide(
+        replace(found, label_quality=from_scores), {"thresholds": [{"metric": "accuracy_ceiling", "min": 1}]}
+    )
+    assert unsure.outcome is Outcome.UNDECIDED  # the ceiling may be higher than what a model is sure of
+
+
+def test_evidence_is_held_like_any_metric() -> None:
+    app = EvidenceSlice(("channel",), ("app",), {"ab_difference": Estimate(-0.1, -0.2, -0.01, 400)})
+    online = Evidence("ab", {"ab_difference": Estimate(0.02, 0.004, 0.036, 10_000)}, (app,))
+    evaluation = replace(evaluate(answered(90, 100)), evidence=(online,))
+    assert gate(evaluation, metric="ab_difference", min=0).outcome is Outcome.PASS
+    assert gate(evaluation, metric="ab_difference", min=0, every="channel").outcome is Outcome.FAIL
+    unsure = gate(evaluation, metric="ab_difference", min=0.01)
+    assert (unsure.outcome, unsure.n_needed) == (Outcome.UNDECIDED, None)  # labelled examples would change nothing
+
+
+def test_the_plan_says_what_to_label_and_where(frame: pd.DataFrame) -> None:
+    evaluation = evaluate(frame, slices=["channel"])
+    value, of_web = (found.metrics["accuracy"].value for found in (evaluation, evaluation.slices["channel=web"]))
+    recall = evaluation.classes.rows[0]
+    wanted = [
+        {"metric": "accuracy", "min": round(value - 0.01, 4)},
+        {"metric": "recall", "class": recall.name, "min": round(recall.metrics["recall"].value - 0.02, 4)},
+        {"metric": "accuracy", "slice": "channel=web", "min": round(of_web - 0.03, 4)},
+        {"metric": "accuracy", "min": 0.1},
+    ]
+    verdict = decide(evaluation, {"slices": ["channel"], "thresholds": wanted})
+    whole, of_class, web, _ = verdict.gates
+    assert [line.where for line in verdict.plan] == ["", "channel=web"]
+    needed = max(whole.n_more, math.ceil(of_class.n_more * 600 / recall.metrics["recall"].n))
+    assert verdict.plan[0].n_more == needed
+    assert verdict.plan[1].n_more == web.n_more
+    assert verdict.plan[1].text == (
+        f"Label about {web.n_more:,} more examples of channel=web, to decide “{web.requirement}”."
+    )
+    assert f"more labelled examples of {recall.name} would decide" in of_class.reason
+    assert decide(evaluation, {"thresholds": wanted[-1:]}).plan == ()
+
+
 def test_the_evaluations_own_requirements_are_the_default() -> None:
     wanted = {"thresholds": [{"metric": "accuracy", "min": 0.5}]}
     evaluation = evaluate(answered(90, 100), requirements=wanted)
@@ -368,3 +499,48 @@ def test_the_sentence_names_the_worst_gate_first() -> None:
     )
     assert decide(evaluation, {"thresholds": wanted[:1]}).sentence.startswith("PASS")
     assert decide(evaluation).sentence.startswith("UNDECIDED: no threshold")
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier", "ece", "accuracy"])
+def test_a_model_that_is_as_good_is_not_worse_by_more_than_the_margin(metric: str) -> None:
+    """Where less is better the margin lies above 0."""
+    rng = np.random.default_rng(2)
+    label = rng.choice(["a", "b"], 2000)
+    frame = pd.DataFrame({"label": label})
+    for model, noise in (("as good", 0), ("base", 0), ("bad", 3)):
+        score = 1 / (1 + np.exp(-2.0 * np.where(label == "a", 1, -1) + rng.normal(0, 1 + noise, 2000)))
+        frame = frame.assign(**{f"{model}.a": score, f"{model}.b": 1 - score, model: np.where(score > 0.5, "a", "b")})
+    runs = {
+        model: evaluate(frame, prediction=model, scores={"a": f"{model}.a", "b": f"{model}.b"})
+        for model in ("as good", "base", "bad")
+    }
+    outcomes = {
+        model: gate(runs[model], compare_evaluations(runs[model], runs["base"]), metric=metric,
+                    not_worse_than="baseline", margin=0.05).outcome
+        for model in ("as good", "bad")
+    }  # fmt: skip
+    assert outcomes["as good"] is Outcome.PASS
+    assert outcomes["bad"] is Outcome.FAIL or metric == "ece"  # the bad one knows how bad it is
+
+
+def test_where_no_row_differs_the_examples_needed_are_few() -> None:
+    frame = pd.DataFrame({"label": ["a", "b"] * 500, "prediction": ["a", "b"] * 500})
+    relative = {"metric": "accuracy", "not_worse_than": "baseline", "margin": 0.01}
+
+    def outcome(n: int) -> Gate:
+        rows = evaluate(frame.head(n))
+        return gate(rows, compare_evaluations(rows, rows), **relative)
+
+    needed = outcome(100).n_needed
+    assert needed is not None
+    assert (outcome(needed).outcome, outcome(needed - 1).outcome) == (Outcome.PASS, Outcome.UNDECIDED)
+
+
+def test_evidence_that_was_sure_of_less_decides_nothing() -> None:
+    online = Evidence("ab", {"ab_difference": Estimate(0.02, 0.004, 0.036, 10_000)}, confidence=0.51)
+    evaluation = replace(evaluate(answered(90, 100)), evidence=(online,))
+    verdict = decide(evaluation, {"thresholds": [{"metric": "ab_difference", "min": 0}]})
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert verdict.notes == (
+        "The evidence 'ab' was logged with intervals of 51%, not of the 95% asked: it decides nothing; log it again.",
+    )

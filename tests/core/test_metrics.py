@@ -59,8 +59,12 @@ def sklearn_metrics(
 
 def assert_equals_sklearn(result: Evaluation, y_true: list[str], y_pred: list[str], weight: Any = None) -> None:
     expected = sklearn_metrics(y_true, y_pred, result.labels, weight)
-    assert list(result.metrics) == list(expected) == list(names.METRICS)
-    actual = [estimate.value for estimate in result.metrics.values()]
+    found = {key: estimate.value for key, estimate in result.metrics.items()}
+    covered = found.pop(names.COVERAGE, 1.0)
+    known = [answer in result.labels for answer in y_pred]
+    assert covered == pytest.approx(np.average(known, weights=weight))
+    assert list(found) == list(expected) == list(names.METRICS)
+    actual = list(found.values())
     np.testing.assert_allclose(actual, list(expected.values()), rtol=0, atol=1e-12)
     by_class = sk.precision_recall_fscore_support(
         y_true, y_pred, labels=list(result.labels), zero_division=np.nan, sample_weight=weight
