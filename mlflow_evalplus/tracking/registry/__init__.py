@@ -1,0 +1,1 @@
+"""The model registry: who is champion, on what evidence, who replaced whom, and the way back."""
