@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
 
 from mlflow_evalplus import requirements as asked
 from mlflow_evalplus.core.attribution import attribute
@@ -35,7 +36,11 @@ class Request:
         Columns.
     requirements, training, rules : str or None
         Files: what is asked; what the model learnt from and keyword rules, which tell why answers are wrong.
+    timing : bool
+        Whether a model is timed and its footprint measured, which asks it for thousands of rows.
     run_name, experiment : str or None
+    run_id : str or None
+        A run that is there already takes the evaluation; name and experiment are then its own.
     log : bool
         Whether an MLflow run is written.
     """
@@ -49,8 +54,10 @@ class Request:
     requirements: str | None = None
     training: str | None = None
     rules: str | None = None
+    timing: bool = True
     run_name: str | None = None
     experiment: str | None = None
+    run_id: str | None = None
     log: bool = True
 
     @property
@@ -80,8 +87,54 @@ def evaluate_file(path: str, request: Request, *, prediction: str = "prediction"
     return evaluation, run_id
 
 
+@dataclass(frozen=True)
+class LabelledData:
+    """A file of labelled data, read and checked, with what the evaluator is told of it.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+    label : str
+        Column.
+    config : dict
+        The evaluator's.
+    """
+
+    frame: pd.DataFrame
+    label: str
+    config: dict[str, Any]
+
+    def digest(self) -> str:
+        """Return what tells this version of the data: the ``evalplus.data_digest`` of every evaluation on it."""
+        from mlflow_evalplus.tracking.evaluator import data_digest
+
+        return data_digest(self._dataset(), self.config)
+
+    def evaluate_without_run(self, model: Any, config: dict[str, Any]) -> Evaluation:
+        """Evaluate a loaded model; nothing is logged."""
+        from mlflow_evalplus.tracking.evaluator import evaluation_of
+
+        return evaluation_of(model, self._dataset(), config)
+
+    def _dataset(self) -> Any:
+        from mlflow.data.evaluation_dataset import EvaluationDataset
+
+        return EvaluationDataset(self.frame, targets=self.label)
+
+
 def evaluate_model(model: str, path: str, request: Request) -> tuple[Evaluation, str | None]:
     """Evaluate an MLflow model on a file of labelled data through ``mlflow.models.evaluate``."""
+    return evaluate_on(model, read_labelled(path, request), request)
+
+
+def read_labelled(path: str, request: Request) -> LabelledData:
+    """Read a file of labelled data for a model.
+
+    Raises
+    ------
+    EvalPlusError
+        The file or the requirements are wrong, or a named column is not there.
+    """
     wanted = asked.load(request.requirements)
     frame = read_file(path)
     label = request.label or wanted.task.label
@@ -90,36 +143,35 @@ def evaluate_model(model: str, path: str, request: Request) -> tuple[Evaluation,
     derived = derived_slices(chosen, column_names(frame))
     named = [label, *chosen, *request.annotators, request.text, request.cluster, request.example_id]
     require_columns(frame, [column for column in named if column and column not in derived])
+    config: dict[str, Any] = {"requirements": wanted, "slices": chosen, "annotators": request.annotators, **own}
+    return LabelledData(frame, label, config if request.timing else {**config, "latency_requests": 0})
+
+
+def evaluate_on(model: str, data: LabelledData, request: Request) -> tuple[Evaluation, str | None]:
+    """Evaluate an MLflow model on data that were read already; the run begins when the model has been loaded."""
     with store.reaching():
         store.client()
         loaded = mlflow.pyfunc.load_model(model)
-    config: dict[str, Any] = {"requirements": wanted, "slices": chosen, "annotators": request.annotators, **own}
-    config["footprint"] = model if Path(model).is_dir() else True
+    config = {**data.config, "footprint": model if Path(model).is_dir() else True}
     if not request.log:
-        return _without_run(loaded, frame, label, config), None
+        return data.evaluate_without_run(loaded, config), None
     with store.reaching(), _run(request) as run_id:
         mlflow.models.evaluate(
-            loaded, frame, targets=label, model_type="classifier",
+            loaded, data.frame, targets=data.label, model_type="classifier",
             evaluators=["evalplus"], evaluator_config={"evalplus": config},
         )  # fmt: skip
     return load(run_id, predictions=False), run_id
 
 
-def _without_run(model: Any, frame: Any, label: str, config: dict[str, Any]) -> Evaluation:
-    from mlflow.data.evaluation_dataset import EvaluationDataset
-
-    from mlflow_evalplus.tracking.evaluator import evaluation_of
-
-    return evaluation_of(model, EvaluationDataset(frame, targets=label), config)
-
-
 @contextmanager
 def _run(request: Request) -> Iterator[str]:
-    """Begin a run, or take up the one that ``mlflow run`` began for us; an error marks it FAILED."""
+    """Begin a run, or take up the one given or that ``mlflow run`` began for us; an error marks it FAILED."""
     with store.reaching():
-        store.client()
-        if request.experiment and "MLFLOW_RUN_ID" not in os.environ:
+        client = store.client()
+        if request.run_id:
+            mlflow.set_experiment(experiment_id=client.get_run(request.run_id).info.experiment_id)
+        elif request.experiment and "MLFLOW_RUN_ID" not in os.environ:
             mlflow.set_experiment(request.experiment)
-        run = mlflow.start_run(run_name=request.run_name)
+        run = mlflow.start_run(request.run_id, run_name=None if request.run_id else request.run_name)
     with run:
         yield str(run.info.run_id)

@@ -95,20 +95,12 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
 
     custom.check(config.get("metrics") or ())
     wanted = _requirements(config)
-    rows, features = _rows(dataset, config)
-    label = dataset.targets_name or "targets"
-    rows[label] = dataset.labels_data
-    named: dict[str, Any] = {
-        "label": label, "labels": wanted.task.labels, "slices": wanted.slices, "cluster": wanted.cluster,
-        "text": config.get("text") or (wanted.task.text_column if wanted.task.text_column in rows else None),
-        "weight": config.get("weight"), "example_id": config.get("example_id"),
-        "annotators": config.get("annotators") or (),
-    }  # fmt: skip
+    rows, features, named = _named_rows(dataset, config, wanted)
     scores = dict(config.get("scores") or {})
     latency, hidden, notes = None, list[str | None](), _notes(dataset)
     reasons = _reasons(config)
     if model is not None:
-        read(rows, prediction=label, **named)  # what is wrong with the data is said before the model is asked
+        read(rows, prediction=named["label"], **named)  # what is wrong with the data is said before the model is asked
         hidden = [*wanted.slices, wanted.cluster, named["weight"], named["example_id"], *named["annotators"]]
         answers = ask(
             model, features, hidden=hidden, labels=wanted.task.labels, output=output,
@@ -130,6 +122,33 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
         return evaluation
     explain = partial(explainer_of, model, features, named["text"], predictions.labels, hidden=hidden, output=output)
     return _with_words(evaluation, explain, config.get("max_predictions", 0))
+
+
+def data_digest(dataset: Any, config: dict[str, Any]) -> str:
+    """Return the digest that every evaluation on this ``EvaluationDataset`` will carry; no model is asked.
+
+    Empty where there are neither ids nor texts. What is wrong with the data is raised as by `evaluation_of`.
+    """
+    from mlflow_evalplus.core.predictions import read
+
+    rows, _, named = _named_rows(dataset, config, _requirements(config))
+    return read(rows, prediction=named["label"], **named).digest()
+
+
+def _named_rows(
+    dataset: Any, config: dict[str, Any], wanted: Requirements
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Return all columns at hand, the model's, and which of them is what."""
+    rows, features = _rows(dataset, config)
+    label = dataset.targets_name or "targets"
+    rows[label] = dataset.labels_data
+    named: dict[str, Any] = {
+        "label": label, "labels": wanted.task.labels, "slices": wanted.slices, "cluster": wanted.cluster,
+        "text": config.get("text") or (wanted.task.text_column if wanted.task.text_column in rows else None),
+        "weight": config.get("weight"), "example_id": config.get("example_id"),
+        "annotators": config.get("annotators") or (),
+    }  # fmt: skip
+    return rows, features, named
 
 
 def _with_answers(rows: pd.DataFrame, answers: Answers, labels: tuple[str, ...]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Continuous evaluation: every new model, and all of them on new data."""
