@@ -7,48 +7,66 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlflow_evalplus.core.attribution import attribute as attribute
+    from mlflow_evalplus.core.choice import choose as choose
     from mlflow_evalplus.core.custom import CustomMetric as CustomMetric
     from mlflow_evalplus.core.decision import decide as decide
     from mlflow_evalplus.core.difference import split_difference as split_difference
     from mlflow_evalplus.core.evaluation import evaluate as evaluate
     from mlflow_evalplus.core.labels import label_quality as label_quality
     from mlflow_evalplus.core.mix_rate import mix_and_rate as mix_and_rate
+    from mlflow_evalplus.core.online.ab_test import ab_test as ab_test
+    from mlflow_evalplus.core.online.ratings import ratings as ratings
     from mlflow_evalplus.errors import EvalPlusError as EvalPlusError
     from mlflow_evalplus.render.report import report as report
+    from mlflow_evalplus.tracking.evidence import log_evidence as log_evidence
     from mlflow_evalplus.tracking.reader import compare as compare
     from mlflow_evalplus.tracking.reader import load as load
-    from mlflow_evalplus.tracking.registry import promote as promote
+    from mlflow_evalplus.tracking.registry.promotion import history as history
+    from mlflow_evalplus.tracking.registry.promotion import promote as promote
+    from mlflow_evalplus.tracking.registry.promotion import rollback as rollback
     from mlflow_evalplus.tracking.writer import log as log
 
 # Imported when first used: `mlflow-evalplus --help` and MLflow's plugin search must stay fast.
 _HOME = {
     "CustomMetric": "core.custom",
+    "ab_test": "core.online.ab_test",
     "attribute": "core.attribution",
     "EvalPlusError": "errors",
+    "choose": "core.choice",
     "compare": "tracking.reader",
     "decide": "core.decision",
     "evaluate": "core.evaluation",
     "label_quality": "core.labels",
     "load": "tracking.reader",
     "log": "tracking.writer",
+    "log_evidence": "tracking.evidence",
     "mix_and_rate": "core.mix_rate",
-    "promote": "tracking.registry",
+    "history": "tracking.registry.promotion",
+    "promote": "tracking.registry.promotion",
+    "rollback": "tracking.registry.promotion",
+    "ratings": "core.online.ratings",
     "report": "render.report",
     "split_difference": "core.difference",
 }
 __all__ = [
     "CustomMetric",
     "EvalPlusError",
+    "ab_test",
     "attribute",
+    "choose",
     "compare",
     "decide",
     "evaluate",
+    "history",
     "label_quality",
     "load",
     "log",
+    "log_evidence",
     "mix_and_rate",
     "promote",
+    "ratings",
     "report",
+    "rollback",
     "split_difference",
 ]
 

@@ -57,7 +57,7 @@ def test_commands_run_in_order_as_written(store: str) -> None:
     (commands,) = [block for block in blocks("bash") if "mlflow-evalplus init" in block]
     _shell(commands, environment)
     _score_with_spark(environment)
-    for mentioned in ("compare", "decide", "evaluate", "labels", "promote", "doctor", "init"):
+    for mentioned in ("compare", "gate", "evaluate", "labels", "promote", "doctor", "init", "requirements"):
         assert f"mlflow-evalplus {mentioned}" in README
 
 

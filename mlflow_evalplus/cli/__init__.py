@@ -8,15 +8,24 @@ from importlib import import_module
 
 import click
 
+from mlflow_evalplus.cli.options import epilog
+
 COMMANDS = {
+    "ab": "Compare two variants of an online experiment, at any time.",
     "compare": "Compare runs side by side and choose one.",
-    "decide": "Hold a run against its requirements; the exit code is the verdict.",
     "doctor": "Check that MLflow sees the plugin and its store answers.",
     "evaluate": "Evaluate a registered model or a file of predictions.",
-    "init": "Draft a requirements.yaml from a data file.",
+    "gate": "Hold a run against its requirements; exit with the verdict.",
+    "history": "Show who replaced whom in the registry, and why.",
+    "init": "Draft a requirements.yaml from a data file, by your answers.",
     "labels": "Measure how far annotators agree, and the accuracy ceiling.",
+    "ratings": "Estimate what human raters think, and how far they agree.",
     "promote": "Register the winner with its evidence.",
+    "rollback": "Return to the previous champion.",
+    "requirements": "Check requirements.yaml, and render it as a page.",
+    "watch": "Evaluate each new model of an experiment, and all on new data.",
 }
+ALIASES = {"decide": "gate"}  # old scripts run; not listed
 
 
 class _Lazy(click.Group):
@@ -26,9 +35,10 @@ class _Lazy(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"mlflow_evalplus.cli.{cmd_name}").command
+        command: click.Command = import_module(f"mlflow_evalplus.cli.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -36,17 +46,17 @@ class _Lazy(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=epilog(
+        "mlflow-evalplus evaluate --predictions file.csv --requirements requirements.yaml",
+        "mlflow-evalplus compare --baseline champion",
+        "mlflow-evalplus promote --name sentiment",
+    ),
+)  # fmt: skip
 @click.version_option(package_name="mlflow-evalplus")
 def group() -> None:
-    r"""Evaluate classifiers in MLflow: how good, why, at what cost, and what now.
-
-    \b
-    Examples:
-      mlflow-evalplus evaluate --predictions file.csv --requirements requirements.yaml
-      mlflow-evalplus compare
-      mlflow-evalplus promote --name sentiment
-    """
+    """Evaluate classifiers in MLflow: how good, why, at what cost, and what now."""
 
 
 def main() -> None:
@@ -55,6 +65,7 @@ def main() -> None:
 
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # into what --json prints
     try:
         group(prog_name="mlflow-evalplus")
     except EvalPlusError as error:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
-from mlflow_evalplus.cli.options import EXIT_CODES, columns, console, epilog, json_option, print_json, write_text
+from mlflow_evalplus.cli.options import (
+    EXIT_CODES,
+    check_folder,
+    console,
+    epilog,
+    json_option,
+    print_json,
+    row_options,
+    write_text,
+)
 
 
 @click.command(
@@ -19,16 +29,8 @@ from mlflow_evalplus.cli.options import EXIT_CODES, columns, console, epilog, js
 @click.option("--predictions", metavar="FILE", help="CSV, JSONL or Parquet with labels and predictions.")
 @click.option("--model", metavar="URI", help="MLflow model, for example models:/sentiment@champion.")
 @click.option("--data", metavar="FILE", help="CSV, JSONL or Parquet with the model's inputs and labels.")
-@click.option("--requirements", "requirements_file", metavar="FILE", help="requirements.yaml.")
-@click.option("--label", metavar="COLUMN", help="Column of the labels.  [default: the requirements', else 'label']")
 @click.option("--prediction", metavar="COLUMN", default="prediction", show_default=True, help="Column of the answers.")
-@click.option("--slices", metavar="COLUMN,...", help="Slice columns.  [default: the requirements']")
-@click.option("--id", "example_id", metavar="COLUMN", help="Column that names each example across runs.")
-@click.option("--text", metavar="COLUMN", help="Text column.  [default: the requirements', else 'text' if there]")
-@click.option("--cluster", metavar="COLUMN", help="Column of what rows belong together by, such as a customer.")
-@click.option("--annotators", metavar="COLUMN,...", help="Columns of the annotators' votes.")
-@click.option("--train", "training", metavar="FILE", help="The training rows: tell which words the model cannot know.")
-@click.option("--rules", metavar="FILE", help="Keyword rules: a YAML list of {pattern: …, label: …}.")
+@row_options
 @click.option("--run-name", metavar="NAME", help="Name of the MLflow run.")
 @click.option("--experiment", metavar="NAME", help="Experiment to log into.")
 @click.option("--output", metavar="FILE", type=click.Path(dir_okay=False), help="Also write the report, as HTML.")
@@ -39,38 +41,26 @@ def command(
     predictions: str | None,
     model: str | None,
     data: str | None,
-    requirements_file: str | None,
-    label: str | None,
     prediction: str,
-    slices: str | None,
-    example_id: str | None,
-    text: str | None,
-    cluster: str | None,
-    annotators: str | None,
-    training: str | None,
-    rules: str | None,
     run_name: str | None,
     experiment: str | None,
     output: str | None,
     exit_zero: bool,
     no_log: bool,
     as_json: bool,
+    **rows: Any,
 ) -> None:
     """Evaluate a file of predictions, or a model on a file of labelled data, as one MLflow run.
 
     Exit code with requirements: 0 pass, 3 fail, 4 undecided; 1 error.
     """
+    check_folder(output)
     from mlflow_evalplus.render.terminal import overview
     from mlflow_evalplus.tracking.entry import Request, evaluate_file, evaluate_model
 
     if bool(predictions) == bool(model) or bool(model) != bool(data):
         raise click.UsageError("give --predictions FILE, or --model URI with --data FILE")
-    request = Request(
-        label=label or None, slices=columns(slices) if slices else None, text=text or None, cluster=cluster or None,
-        example_id=example_id, annotators=columns(annotators), requirements=requirements_file or None,
-        training=training or None, rules=rules or None, run_name=run_name, experiment=experiment or None,
-        log=not no_log,
-    )  # fmt: skip
+    request = Request(**rows, run_name=run_name, experiment=experiment or None, log=not no_log)
     if predictions:
         evaluation, run_id = evaluate_file(predictions, request, prediction=prediction)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,47 @@ requirements_option = click.option(
     "requirements_file",
     metavar="FILE",
     callback=_given,
-    help="requirements.yaml; the run's own by default.",
+    help="requirements.yaml; what was logged by default.",
 )
+
+
+def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
+    return columns(value) if value else None
+
+
+def _some_columns(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
+    return columns(value)
+
+
+# What is told of labelled rows, under the names of `Request`'s fields.
+_ROWS = (
+    click.option("--requirements", metavar="FILE", callback=_given, help="requirements.yaml."),
+    click.option("--label", metavar="COLUMN", callback=_given,
+                 help="Column of the labels.  [default: the requirements', else 'label']"),
+    click.option("--slices", metavar="COLUMN,...", callback=_columns,
+                 help="Slice columns.  [default: the requirements']"),
+    click.option("--id", "example_id", metavar="COLUMN", callback=_given,
+                 help="Column that names each example across runs."),
+    click.option("--text", metavar="COLUMN", callback=_given,
+                 help="Text column.  [default: the requirements', else 'text' if there]"),
+    click.option("--cluster", metavar="COLUMN", callback=_given,
+                 help="Column of what rows belong together by, such as a customer."),
+    click.option("--annotators", metavar="COLUMN,...", callback=_some_columns,
+                 help="Columns of the annotators' votes."),
+    click.option("--train", "training", metavar="FILE", callback=_given,
+                 help="The training rows: tell which words the model cannot know."),
+    click.option("--rules", metavar="FILE", callback=_given,
+                 help="Keyword rules: a YAML list of {pattern: …, label: …}."),
+    click.option("--timing/--no-timing", default=True, show_default=True,
+                 help="Time a model and measure its footprint; leave it out where requests cost money."),
+)  # fmt: skip
+
+
+def row_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that tell of labelled rows; they are the arguments of a `Request`."""
+    for option in reversed(_ROWS):
+        command = option(command)
+    return command
 
 
 def columns(text: str | None) -> list[str]:
@@ -60,8 +100,8 @@ def steps() -> Iterator[Callable[[str], None]]:
         yield lambda step: status.update(Text(step))
 
 
-def print_json(content: Any) -> None:
-    """Print strict JSON: what is not finite becomes null."""
+def print_json(content: Any, indent: int | None = 2) -> None:
+    """Print strict JSON: what is not finite becomes null. Without `indent` it is one line."""
 
     def strict(value: Any) -> Any:
         if isinstance(value, dict):
@@ -70,23 +110,76 @@ def print_json(content: Any) -> None:
             return [strict(item) for item in value]
         return None if isinstance(value, float) and value - value != 0 else value
 
-    click.echo(json.dumps(strict(content), ensure_ascii=False, indent=2, default=str))
+    click.echo(json.dumps(strict(content), ensure_ascii=False, indent=indent, default=str))
+
+
+def check_folder(path: str | None) -> None:
+    """Check that a file can be written here, before what it will hold is computed.
+
+    Raises
+    ------
+    EvalPlusError
+        The folder is not there, it may not be written to, or the path is a folder itself.
+    """
+    from pathlib import Path
+
+    from mlflow_evalplus.errors import EvalPlusError
+
+    if not path:
+        return
+    folder = Path(path).resolve().parent
+    if Path(path).is_dir():
+        raise EvalPlusError(f"cannot write {path!r}: it is a folder")
+    if not folder.is_dir():
+        raise EvalPlusError(f"cannot write {path!r}: there is no folder {str(folder)!r}")
+    if not os.access(folder, os.W_OK):
+        raise EvalPlusError(f"cannot write {path!r}: the folder {str(folder)!r} may not be written to")
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a file.
+    """Write a file, whole or not at all: what was there stays until all of the text is on the disk.
 
     Raises
     ------
     EvalPlusError
         The folder is not there, or may not be written to.
     """
+    import secrets
+    from pathlib import Path
+
+    from mlflow_evalplus.errors import EvalPlusError
+
+    target = Path(path).resolve()
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        if target.exists() and not target.is_file():  # a pipe, or /dev/stdout
+            target.write_text(text, encoding="utf-8")
+            return
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise EvalPlusError(f"cannot write {path!r}: {error.strerror}") from None
+
+
+def append_text(path: str, text: str) -> None:
+    """Add a paragraph to a file, which is made where there is none.
+
+    Raises
+    ------
+    EvalPlusError
+        It cannot be written.
+    """
     from pathlib import Path
 
     from mlflow_evalplus.errors import EvalPlusError
 
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        with Path(path).open("ab") as file:
+            before = "\n" if file.tell() else ""
+            file.write(f"{before}{text}".encode())
     except OSError as error:
         raise EvalPlusError(f"cannot write {path!r}: {error.strerror}") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlflow_evalplus.render import markdown
-from mlflow_evalplus.results import Classes, Estimate, number
+from mlflow_evalplus.results import Classes, Estimate, Gate, number
 
 MAX_ROWS = 20
 
@@ -27,3 +27,13 @@ def interval(estimate: Estimate) -> str:
         return "undefined"
     mark = "°" if estimate.small_support else ""
     return f"{number(estimate.value)}{mark} [{number(estimate.lower)}, {number(estimate.upper)}]"
+
+
+def measured(gate: Gate) -> str:
+    """Return what a gate rests on: an estimate or, with its sign, a difference from the baseline."""
+    found = gate.estimate
+    if found is None:
+        return "not measured"
+    if gate.relative and found.defined:
+        return f"{found.value:+.3f} [{found.lower:+.3f}, {found.upper:+.3f}]"
+    return interval(found)

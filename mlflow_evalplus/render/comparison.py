@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mlflow_evalplus.render import difference, markdown
 from mlflow_evalplus.render.classes import interval
 from mlflow_evalplus.render.summary import MARKS
 from mlflow_evalplus.results import Comparison, Evaluation, Outcome
-from mlflow_evalplus.results.difference import DifferenceSplit
+from mlflow_evalplus.results.estimate import p_value
+from mlflow_evalplus.results.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,6 +20,7 @@ HEADERS = (
     "accuracy",
     "F1 macro",
     "vs baseline (accuracy)",
+    "p (Holm)",
     "fixed / broken",
     "weak",
     "p95 ms",
@@ -27,12 +28,23 @@ HEADERS = (
 COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNDECIDED: "yellow"}
 
 
-def rows(evaluations: Mapping[str, Evaluation], comparisons: Mapping[str, Comparison]) -> list[tuple[str, ...]]:
-    """Return one row of words per run, in the columns of ``HEADERS``; without a comparison it is the baseline."""
-    return [_row(name, evaluation, comparisons.get(name)) for name, evaluation in evaluations.items()]
+def headers(found: SideBySide) -> list[str]:
+    """Return ``HEADERS``, with the metric of the p-values where it is not accuracy."""
+    metric = found.family.metric if found.family else "accuracy"
+    tested = "p (Holm)" if metric == "accuracy" else f"p (Holm, {metric})"
+    return [tested if header == "p (Holm)" else header for header in HEADERS]
 
 
-def _row(name: str, evaluation: Evaluation, comparison: Comparison | None) -> tuple[str, ...]:
+def rows(found: SideBySide) -> list[tuple[str, ...]]:
+    """Return one row of words per run, in the columns of ``HEADERS``."""
+    p_holm = found.family.p_holm if found.family else {}
+    return [
+        _row(name, evaluation, found.comparisons.get(name), p_holm.get(name))
+        for name, evaluation in found.evaluations.items()
+    ]
+
+
+def _row(name: str, evaluation: Evaluation, comparison: Comparison | None, p_holm: float | None) -> tuple[str, ...]:
     single = evaluation.latency.single if evaluation.latency else {}
     return (
         name,
@@ -40,30 +52,39 @@ def _row(name: str, evaluation: Evaluation, comparison: Comparison | None) -> tu
         interval(evaluation.metrics["accuracy"]),
         interval(evaluation.metrics["f1_macro"]),
         str(comparison.metrics["accuracy"]) if comparison else "baseline",
+        p_value(p_holm) if p_holm is not None else "",
         f"{comparison.fixed} / {comparison.broken}" if comparison else "",
         str(sum(row.weak for row in evaluation.slices.rows)),
         f"{single['latency_ms_p95'].value:.1f}" if "latency_ms_p95" in single else "",
     )
 
 
-def page(
-    evaluations: Mapping[str, Evaluation],
-    comparisons: Mapping[str, Comparison],
-    winner: str,
-    reason: str,
-    split: DifferenceSplit | None = None,
-    notes: Sequence[str] = (),
-) -> str:
+def page(found: SideBySide) -> str:
     """Return the page of a comparison: the choice in a sentence, the runs, the slices that moved, why, and notes."""
-    table = rows(evaluations, comparisons)
-    marked = [(f"{'★ ' if row[0] == winner else ''}{row[0]}", MARKS[Outcome(row[1])], *row[2:]) for row in table]
-    parts = ["## Comparison", markdown.escape(reason, limit=600), markdown.table(HEADERS, marked, numbers_from=2)]
-    if winner in comparisons:
-        parts.append(_moved(comparisons[winner]))
-    if split:
-        parts.append(difference.page_part(split))
-    parts += [f"> {markdown.escape(note, limit=600)}" for note in notes]
+    marked = [
+        (f"{'★ ' if row[0] == found.winner else ''}{row[0]}", MARKS[Outcome(row[1])], *row[2:]) for row in rows(found)
+    ]
+    said = [markdown.escape(sentence, limit=600) for sentence in (found.reason, *sentences(found))]
+    parts = ["## Comparison", said[0], markdown.table(headers(found), marked, numbers_from=2), *said[1:]]
+    if found.winner in found.comparisons:
+        parts.append(_moved(found.comparisons[found.winner]))
+    if found.difference:
+        parts.append(difference.page_part(found.difference))
+    parts += [f"> {markdown.escape(note, limit=600)}" for note in found.notes]
     return "\n\n".join(parts)
+
+
+def sentences(found: SideBySide) -> list[str]:
+    """Return what chose, which runs no other one beats, and the Pareto front, where there is a choice."""
+    said = []
+    if found.choice:
+        said.append(found.choice.sentence)
+    if found.family:
+        said.append(found.family.sentence)
+    if found.front:
+        best = ", ".join(point.name for point in found.front.points if point.on_front)
+        said.append(f"Pareto front, accuracy against {found.front.cost}: {best}.")
+    return said
 
 
 def _moved(comparison: Comparison) -> str:
@@ -78,18 +99,18 @@ def _moved(comparison: Comparison) -> str:
     return f"{title}\n\n{markdown.table(['slice', 'accuracy difference', 'q'], found)}"
 
 
-def terminal(table_rows: Sequence[Sequence[str]], winner: str) -> Table:
+def terminal(found: SideBySide) -> Table:
     """Return the same rows for a terminal."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD)
-    for number, header in enumerate(HEADERS):
+    for number, header in enumerate(headers(found)):
         table.add_column(header, no_wrap=number < 2)
-    for row in table_rows:
+    for row in rows(found):
         cells = [Text(cell) for cell in row]
-        cells[0].append(" ★" if row[0] == winner else "")
+        cells[0].append(" ★" if row[0] == found.winner else "")
         cells[1].stylize(COLOURS[Outcome(row[1])])
-        table.add_row(*cells, style="bold" if row[0] == winner else "")
+        table.add_row(*cells, style="bold" if row[0] == found.winner else "")
     return table

@@ -76,6 +76,7 @@ def _context(whole: SideBySide, room: Room) -> dict[str, Any]:
         "found": found, "columns": columns, "base": found.evaluations[found.baseline], "best": winner, "marks": MARKS,
         "outcome": winner.verdict.outcome, "title": _title(found), "lead": _lead(found), "key": _key_figures(found),
         "gates": gates[: room.gates], "compared": _compared(found), "further": _further(columns), "written": _written,
+        "said": [part.sentence for part in (whole.choice, whole.family) if part],
         "front": _front(found.front) if found.front else None, "slices": _slices(found, limit),
         "sentence": _sentence(found), "moved": _split(found, limit), "changes": _changes(found, limit),
         "history": _history(found), "notes": notes[: room.notes],

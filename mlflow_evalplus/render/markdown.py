@@ -28,6 +28,17 @@ def escape(text: object, limit: int = MAX_CELL) -> str:
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(line, quote=False))
 
 
+def unescape(text: str) -> str:
+    """Return what `escape` was given, but for what it cut and for characters that became spaces.
+
+    Examples
+    --------
+    >>> unescape(escape("a_b <c> & [d]"))
+    'a_b <c> & [d]'
+    """
+    return html.unescape(re.sub(r"\\([\\`*_\[\]|~#])", r"\1", text))
+
+
 def table(
     headers: Sequence[str], rows: Iterable[Sequence[object]], *, numbers_from: int = 1, limit: int = MAX_CELL
 ) -> str:

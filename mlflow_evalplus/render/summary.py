@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from mlflow_evalplus import names
 from mlflow_evalplus.render import actions, labels, markdown
-from mlflow_evalplus.render.classes import interval
+from mlflow_evalplus.render.classes import interval, measured
 from mlflow_evalplus.render.confusion import largest_errors
 from mlflow_evalplus.render.slices import gap
 from mlflow_evalplus.results import Evaluation, Gate, Outcome
@@ -69,16 +67,12 @@ def next_steps(evaluation: Evaluation) -> list[str]:
     errors = sum(n for _, _, n in largest_errors(evaluation.confusion, limit=None))
     for label, prediction, n in largest_errors(evaluation.confusion, limit=1):
         steps.append(f"read the {n:,.0f} examples of {label} taken for {prediction}: {n / errors:.0%} of all errors")
-    open_gates = [gate for gate in evaluation.verdict.gates if gate.outcome is Outcome.UNDECIDED]
-    nearest = min(open_gates, key=_more_needed, default=None)
-    if nearest and _more_needed(nearest) < math.inf:
-        more = f"label about {_more_needed(nearest):,.0f} more examples to decide “{nearest.requirement}”"
-        steps.append(more + (f", the nearest of {len(open_gates)} open requirements" if len(open_gates) > 1 else ""))
+    nearest = min(evaluation.verdict.plan, key=lambda line: line.n_more, default=None)
+    if nearest:
+        n_open = sum(gate.outcome is Outcome.UNDECIDED for gate in evaluation.verdict.gates)
+        text = nearest.text[:1].lower() + nearest.text[1:].rstrip(".")
+        steps.append(text + (f", the nearest of {n_open} open requirements" if n_open > 1 else ""))
     return steps
-
-
-def _more_needed(gate: Gate) -> float:
-    return gate.n_needed - gate.estimate.n if gate.n_needed and gate.estimate else math.inf
 
 
 def _next(evaluation: Evaluation) -> str:
@@ -106,10 +100,7 @@ def _gates(gates: tuple[Gate, ...]) -> str:
         return ""
     order = {Outcome.FAIL: 0, Outcome.UNDECIDED: 1, Outcome.PASS: 2}
     ranked = sorted(gates, key=lambda gate: order[gate.outcome])
-    rows = [
-        (gate.requirement, f"{MARKS[gate.outcome][0]} {interval(gate.estimate) if gate.estimate else 'not measured'}")
-        for gate in ranked[:MAX_GATES]
-    ]
+    rows = [(gate.requirement, f"{MARKS[gate.outcome][0]} {measured(gate)}") for gate in ranked[:MAX_GATES]]
     left = len(gates) - MAX_GATES
     more = f"\n\n… {left} more in `evalplus/evaluation.json`." if left > 0 else ""
     return "### Requirements\n\n" + markdown.table(["requirement", "measured"], rows) + more

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mlflow_evalplus.render import labels as words
-from mlflow_evalplus.render.classes import interval
+from mlflow_evalplus.render.classes import interval, measured
 from mlflow_evalplus.render.comparison import COLOURS
 from mlflow_evalplus.render.slices import gap
 from mlflow_evalplus.render.summary import KEY_FIGURES
@@ -29,7 +29,7 @@ def verdict(verdict: Verdict) -> Table:
         table.add_row(
             Text(gate.requirement),
             Text(gate.outcome.value, style=COLOURS[gate.outcome]),
-            Text(interval(gate.estimate) if gate.estimate else "not measured"),
+            Text(measured(gate)),
             Text(f"{gate.n_needed:,}" if gate.n_needed else ""),
         )
     return table

@@ -206,7 +206,7 @@ def describe(evaluation: Evaluation, run_name: str = "") -> tuple[dict[str, floa
     for item in items:
         if isinstance(item, Metric) and math.isfinite(item.value) and len(metrics) < names.MAX_METRICS:
             metrics[_free(names.metric_key(item.key), metrics)] = float(item.value)
-    return metrics, [_headed(item, run_name) for item in items if not isinstance(item, Metric)]
+    return metrics, [headed(item, run_name) for item in items if not isinstance(item, Metric)]
 
 
 def _free(key: str, taken: Mapping[str, float]) -> str:
@@ -215,7 +215,8 @@ def _free(key: str, taken: Mapping[str, float]) -> str:
     return next(name for name in numbered if name not in taken)
 
 
-def _headed(item: File, run_name: str) -> File:
+def headed(item: File, run_name: str) -> File:
+    """Return a page, picture or report that says which run it is of."""
     if run_name and isinstance(item, Page):
         return Page(item.path, f"#### {markdown.escape(run_name)}\n\n{item.text}")
     if run_name and isinstance(item, Figure):

@@ -30,6 +30,11 @@ def serve_command() -> str:
     return f"mlflow ui --backend-store-uri {shlex.quote(store.without_password(uri))}"
 
 
+def run_page(experiment_id: str, run_id: str) -> str:
+    """Return the address of a run in MLflow's pages."""
+    return f"{server()}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+
+
 def artifact_page(run: Run, path: str) -> str:
     """Return the address of one of a run's artifacts in MLflow's pages."""
     where = f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/{path}"

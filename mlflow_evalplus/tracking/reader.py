@@ -18,7 +18,7 @@ from mlflow_evalplus.core.comparison import compare_evaluations
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.errors import TrackingError, did_you_mean, shorten
 from mlflow_evalplus.results import Comparison, Evaluation
-from mlflow_evalplus.tracking import record, store
+from mlflow_evalplus.tracking import evidence_record, record, store
 
 
 def load(run_id: str, *, predictions: bool = True) -> Evaluation:
@@ -33,7 +33,7 @@ def load(run_id: str, *, predictions: bool = True) -> Evaluation:
     Returns
     -------
     Evaluation
-        Equal to the one that was logged.
+        Equal to the one that was logged, with the evidence that was added since.
 
     Raises
     ------
@@ -47,6 +47,8 @@ def load(run_id: str, *, predictions: bool = True) -> Evaluation:
             raise TrackingError(f"run {run_id} carries no {names.EVALUATION}; was it evaluated with evalplus?")
         path = client.download_artifacts(run_id, names.EVALUATION, folder)
         evaluation = record.parse(Path(path).read_text(encoding="utf-8"), f"{names.EVALUATION} of run {run_id}")
+        added = evidence_record.read_evidence(client, run_id, logged)
+        evaluation = replace(evaluation, evidence=evidence_record.merged(evaluation.evidence, added))
         if not predictions or names.PREDICTIONS not in logged:
             return evaluation
         table = pq.read_table(client.download_artifacts(run_id, names.PREDICTIONS, folder))
@@ -55,7 +57,7 @@ def load(run_id: str, *, predictions: bool = True) -> Evaluation:
 
 
 def compare(
-    a: Evaluation | str, b: Evaluation | str, *, shared_only: bool = False, intersections: int = 1
+    a: Evaluation | str, b: Evaluation | str, *, shared_only: bool = False, intersections: int | None = None
 ) -> Comparison:
     """Compare two evaluations, or runs by id, row by row; differences are A less B.
 
@@ -65,8 +67,8 @@ def compare(
         Evaluations, or ids of runs that carry one; B is the baseline.
     shared_only : bool
         Compare on the examples that both have, where the test sets differ.
-    intersections : int
-        Depth of the slices compared.
+    intersections : int, optional
+        Depth of the slices compared; by default single columns, and as deep as a requirement of A names a slice.
 
     Returns
     -------

@@ -21,7 +21,7 @@ def _adapter() -> TypeAdapter[Evaluation]:
 
 def dump(evaluation: Evaluation) -> str:
     """Return JSON without the rows; a number that is not finite becomes the string ``"NaN"`` or ``"Infinity"``."""
-    return json.dumps(_strict(plain(evaluation)), ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps(strict(plain(evaluation)), ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def plain(evaluation: Evaluation) -> dict[str, Any]:
@@ -32,11 +32,12 @@ def plain(evaluation: Evaluation) -> dict[str, Any]:
     return content
 
 
-def _strict(value: Any) -> Any:
+def strict(value: Any) -> Any:
+    """Return dicts, lists and numbers with the name of what is not finite in its place."""
     if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
+        return {key: strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_strict(item) for item in value]
+        return [strict(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

@@ -86,7 +86,7 @@ def _ids(series: Series) -> list[str]:
 
 def _state(series: Series) -> dict[str, Any]:
     logged = {key for run in series.runs.values() for key in run.data.metrics}
-    logged |= {f"delta/{key}" for comparison in series.comparisons.values() for key in comparison.metrics}
+    logged |= set(DELTAS) if series.comparisons else set()
     sections, charts = _charts(series, logged)
     columns = _columns(logged)
     ids = ", ".join(f"'{run_id}'" for run_id in _ids(series))

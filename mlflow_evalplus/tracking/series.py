@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,36 +16,50 @@ from mlflow_evalplus.core.cost import priced_alike
 from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.difference import split_difference
 from mlflow_evalplus.core.evaluation import evaluate_again
+from mlflow_evalplus.core.family import family
 from mlflow_evalplus.core.latency import not_comparable
 from mlflow_evalplus.core.pairing import align
 from mlflow_evalplus.core.pareto import front
+from mlflow_evalplus.errors import ComparisonError
 from mlflow_evalplus.render import comparison as pages
 from mlflow_evalplus.render import comparison_report
+from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.results import Comparison, Evaluation
+from mlflow_evalplus.results.choice import Choice, Family
 from mlflow_evalplus.results.difference import DifferenceSplit
 from mlflow_evalplus.results.side_by_side import SideBySide
 from mlflow_evalplus.tracking import store
 from mlflow_evalplus.tracking.history import history
 from mlflow_evalplus.tracking.reader import load
-from mlflow_evalplus.tracking.writer import log_batch
 
 
 @dataclass(frozen=True)
 class Series:
-    """Runs side by side, keyed by name; differences are against the baseline."""
+    """Runs side by side, keyed by name; differences are against the baseline, verdicts against `requirements`."""
 
     runs: Mapping[str, Run]
     evaluations: Mapping[str, Evaluation]
     comparisons: Mapping[str, Comparison]
     baseline: str
-    winner: str
-    reason: str
+    choice: Choice
+    requirements: Requirements | None = None
+    family: Family | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def winner(self) -> str:
+        """The run to take."""
+        return self.choice.winner
+
+    @property
+    def reason(self) -> str:
+        """Why that one."""
+        return self.choice.reason
 
     @property
     def page(self) -> str:
         """Return the comparison as Markdown."""
-        return pages.page(self.evaluations, self.comparisons, self.winner, self.reason, self.difference, self.notes)
+        return pages.page(self.side_by_side)
 
     @property
     def report(self) -> str:
@@ -59,7 +72,7 @@ class Series:
         base = self.evaluations[self.baseline]
         return SideBySide(
             evaluations=self.evaluations, comparisons=self.comparisons, baseline=self.baseline, winner=self.winner,
-            reason=self.reason, difference=self.difference,
+            reason=self.reason, choice=self.choice, family=self.family, difference=self.difference,
             changes={name: changes(self.evaluations[name], base) for name in self.comparisons},
             front=front(self.evaluations),
             history=history(self.runs, self.evaluations, self.baseline), notes=self.notes,
@@ -71,15 +84,8 @@ class Series:
         others = {name: evaluation for name, evaluation in self.evaluations.items() if name != self.winner}
         if not others:
             return None
-        rival = (
-            self.baseline if self.baseline in others else choose(others, _priority(self.evaluations[self.baseline]))[0]
-        )
+        rival = self.baseline if self.baseline in others else choose(others, self.requirements).winner
         return split_difference(self.evaluations[self.winner], others[rival], names=(self.winner, rival))
-
-    @property
-    def rows(self) -> list[tuple[str, ...]]:
-        """Return one row of words per run."""
-        return pages.rows(self.evaluations, self.comparisons)
 
     def compare_link(self, server: str) -> str:
         """Return the address of MLflow's compare page for these runs."""
@@ -93,12 +99,14 @@ def compare_runs(
     runs: Sequence[Run],
     *,
     baseline: Run | None = None,
+    requirements: Requirements | None = None,
     shared_only: bool = False,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Series:
     """Compare runs with a baseline (the first of them by default), decide each, and choose.
 
-    `on_step` is told what is being done.
+    All are held against the same `requirements`; by default those of the baseline, or where it asks nothing of the last
+    run that asks something. `on_step` is told what is being done.
 
     Raises
     ------
@@ -117,18 +125,49 @@ def compare_runs(
     sizes = {evaluation.n for evaluation in evaluations.values()}
     if shared_only:
         evaluations = _on_shared(evaluations)
+    if requirements:
+        evaluations = {name: evaluate_again(evaluation, requirements) for name, evaluation in evaluations.items()}
     base = next(iter(named))
+    standard = _standard(evaluations)
+    wanted = evaluations[standard].requirements
     comparisons = {
         name: compare_evaluations(evaluation, evaluations[base], names=(name, base))
         for name, evaluation in evaluations.items()
         if name != base
     }
     decided = {
-        name: replace(evaluation, verdict=decide(evaluation, comparison=comparisons.get(name)))
+        name: replace(evaluation, verdict=decide(evaluation, wanted, comparison=comparisons.get(name)))
         for name, evaluation in evaluations.items()
     }
-    winner, reason = choose(decided, _priority(evaluations[base]))
-    return Series(named, decided, comparisons, base, winner, reason, _notes(decided, sizes, decided[base].n))
+    choice = choose(decided, wanted)
+    tested = family(decided, comparisons, _tested(choice, comparisons)) if comparisons else None
+    notes = _notes(decided, sizes, decided[base].n) + _other_requirements(decided, standard)
+    return Series(named, decided, comparisons, base, choice, wanted, tested, notes)
+
+
+def _standard(evaluations: Mapping[str, Evaluation]) -> str:
+    """Return whose requirements all runs are held against."""
+    asking = [name for name, e in evaluations.items() if e.requirements and e.requirements.thresholds]
+    base = next(iter(evaluations))
+    return base if base in asking or not asking else asking[-1]
+
+
+def _other_requirements(evaluations: Mapping[str, Evaluation], standard: str) -> tuple[str, ...]:
+    wanted = evaluations[standard].requirements or Requirements()
+    others = [name for name, e in evaluations.items() if (e.requirements or Requirements()).digest != wanted.digest]
+    if not others:
+        return ()
+    were = "was" if len(others) == 1 else "were"
+    return (
+        f"All runs are held against the requirements of {standard}; {', '.join(others)} {were} logged with others.",
+    )
+
+
+def _tested(choice: Choice, comparisons: Mapping[str, Comparison]) -> str:
+    """Return the metric that says which run beats which: what is chosen by, where that is paired by rows."""
+    wanted = {"total_cost_per_1000": "error_cost"}.get(key := max(choice.weights, key=choice.weights.__getitem__), key)
+    known = all(wanted in comparison.metrics for comparison in comparisons.values())
+    return wanted if known and wanted in ("f1_macro", "error_cost") else "accuracy"
 
 
 def _notes(evaluations: Mapping[str, Evaluation], sizes: set[int], n: int) -> tuple[str, ...]:
@@ -141,10 +180,6 @@ def _notes(evaluations: Mapping[str, Evaluation], sizes: set[int], n: int) -> tu
         f"Costs are not comparable: {', '.join(others)} with other error costs, or another currency, than {base}.",
     )
     return (shared if sizes != {n} else ()) + not_comparable(timed) + (money if others else ())
-
-
-def _priority(baseline: Evaluation) -> str:
-    return baseline.requirements.priority if baseline.requirements else "accuracy"
 
 
 def _on_shared(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
@@ -168,27 +203,36 @@ def _named(runs: Sequence[Run]) -> dict[str, Run]:
     }
 
 
-def record_baseline(series: Series) -> None:
-    """Write on each run its difference against the baseline: metrics ``delta/…``, tags, and the verdict with it."""
-    client = store.client()
-    with store.reaching():
-        for name, comparison in series.comparisons.items():
-            deltas = {f"delta/{key}": d.value for key, d in comparison.metrics.items() if "[" not in key}
-            tags = {
-                names.TAG_BASELINE: f"{series.baseline}: accuracy {comparison.metrics['accuracy']}",
-                names.TAG_BASELINE_RUN: series.runs[series.baseline].info.run_id,
-                names.TAG_VERDICT: series.evaluations[name].verdict.outcome.value,
-            }
-            finite = {key: value for key, value in deltas.items() if math.isfinite(value)}
-            log_batch(client, series.runs[name].info.run_id, finite, tags=tags)
+def load_decided(
+    run: Run, *, requirements: Requirements | None = None, baseline: Run | None = None, shared_only: bool = False
+) -> Evaluation:
+    """Return a run's evaluation with its verdict.
 
+    Parameters
+    ----------
+    run : Run
+    requirements : Requirements, optional
+        Its rows are evaluated again against these; its own by default.
+    baseline : Run, optional
+        What a requirement compares it with; by default the run that is recorded on it.
+    shared_only : bool
+        Compare on the examples that both have, where the test sets differ.
 
-def load_decided(run: Run) -> Evaluation:
-    """Return a run's evaluation, its verdict with the baseline that is recorded on the run."""
+    Raises
+    ------
+    ComparisonError
+        The baseline is the run itself; or the test sets differ, and `shared_only` was not asked.
+    """
     evaluation = load(run.info.run_id)
-    baseline = run.data.tags.get(names.TAG_BASELINE_RUN)
+    if requirements:
+        evaluation = evaluate_again(evaluation, requirements)
+    base = baseline.info.run_id if baseline else run.data.tags.get(names.TAG_BASELINE_RUN)
     thresholds = evaluation.requirements.thresholds if evaluation.requirements else ()
-    if baseline is None or not any(threshold.not_worse_than for threshold in thresholds):
-        return evaluation
-    comparison = compare_evaluations(evaluation, load(baseline), names=(run.info.run_name, baseline))
+    if base is None or not any(threshold.not_worse_than for threshold in thresholds):
+        return replace(evaluation, verdict=decide(evaluation))
+    if base == run.info.run_id:
+        raise ComparisonError(f"the baseline is this very run, {run.info.run_name} ({base}); name another")
+    with store.reaching():
+        called = f"{store.client().get_run(base).info.run_name} ({base})"
+    comparison = compare_evaluations(evaluation, load(base), names=(run.info.run_name, called), shared_only=shared_only)
     return replace(evaluation, verdict=decide(evaluation, comparison=comparison))

@@ -68,7 +68,7 @@ def log(
         run = client.get_run(run_id or _active_run())
         values, files = describe(evaluation, run.info.run_name or "")
         _upload(client, run.info.run_id, files, evaluation)
-        tags = {**_tags(evaluation), TABLES: _tables(run, files), IMAGES: "True"}
+        tags = {**_tags(evaluation), TABLES: tables_of(run, files), IMAGES: "True"}
         if data:
             client.log_inputs(run.info.run_id, [_data(evaluation)])
         log_batch(client, run.info.run_id, values if metrics else {}, tags=tags)
@@ -79,9 +79,14 @@ def log_page(run_id: str, page: Page, tags: Mapping[str, str], files: Sequence[F
     """Log one page, which also becomes the run's description, with other files and tags."""
     with store.reaching():
         client = store.client()
-        known = _tables(client.get_run(run_id), files)
+        known = tables_of(client.get_run(run_id), files)
         _upload(client, run_id, [page, *files])
         log_batch(client, run_id, tags={**tags, NOTE: page.text, TABLES: known})
+
+
+def log_files(client: MlflowClient, run_id: str, files: Sequence[File]) -> None:
+    """Log files in one upload."""
+    _upload(client, run_id, files)
 
 
 def log_batch(
@@ -114,13 +119,14 @@ def _upload(client: MlflowClient, run_id: str, files: Sequence[File], evaluation
 
 
 def _write_files(files: Sequence[File], evaluation: Evaluation | None, folder: Path) -> None:
-    (folder / names.EVALUATION).parent.mkdir()
     for item in files:
+        (folder / item.path).parent.mkdir(exist_ok=True)
         _write(item, folder / item.path)
         if item.path == names.CONFUSION_FIGURE:
             _copy_image(folder / item.path, folder)
     if evaluation is None:
         return
+    (folder / names.EVALUATION).parent.mkdir(exist_ok=True)
     (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
     if evaluation.predictions is not None:
         _write_rows(evaluation.predictions.with_ids().table, folder / names.PREDICTIONS)
@@ -175,7 +181,8 @@ def _tags(evaluation: Evaluation) -> dict[str, str]:
     return tags
 
 
-def _tables(run: Run, files: Sequence[File]) -> str:
+def tables_of(run: Run, files: Sequence[File]) -> str:
+    """Return the tag that lists the tables of a run, with those among `files`."""
     known = json.loads(run.data.tags.get(TABLES, "[]"))
     ours = [{"path": item.path, "type": "table"} for item in files if isinstance(item, Table)]
     return json.dumps(known + [entry for entry in ours if entry not in known])

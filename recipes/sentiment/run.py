@@ -135,7 +135,7 @@ def _with_progress(
 
 def _print(series: Series, logged: LoggedComparison, screen: Console) -> None:
     winner = series.runs[series.winner]
-    screen.print(terminal(series.rows, series.winner))
+    screen.print(terminal(series.side_by_side))
     screen.print(series.evaluations[series.winner].verdict.sentence, markup=False)
     screen.print(series.reason, markup=False)
     for line in (*series.notes, "", *words(series, logged), "Register the winner:"):

@@ -24,7 +24,8 @@ from mlflow_evalplus import names
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.tracking import store
 from mlflow_evalplus.tracking.comparison_run import LoggedComparison, log_comparison
-from mlflow_evalplus.tracking.series import Series, compare_runs, record_baseline
+from mlflow_evalplus.tracking.recorded import record_baseline
+from mlflow_evalplus.tracking.series import Series, compare_runs
 from recipes.sentiment.candidates import RULES, Candidate, training_rows
 from recipes.sentiment.data import Split
 

@@ -16,9 +16,10 @@ from sklearn.dummy import DummyClassifier
 
 import mlflow_evalplus as ep
 from mlflow_evalplus.tracking.comparison_run import LoggedComparison, log_comparison
-from mlflow_evalplus.tracking.registry import Promotion, promote
+from mlflow_evalplus.tracking.recorded import record_baseline
+from mlflow_evalplus.tracking.registry.promotion import Promotion, promote
 from mlflow_evalplus.tracking.saved_view import write_view
-from mlflow_evalplus.tracking.series import Series, compare_runs, record_baseline
+from mlflow_evalplus.tracking.series import Series, compare_runs
 from tests.browser import ui
 
 ASKED = {

@@ -37,7 +37,7 @@ def command_line(*arguments: str) -> str:
     )
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("evaluate", "--help"), ("decide", "--help"), ("--version",)])
+@pytest.mark.parametrize("arguments", [("--help",), ("evaluate", "--help"), ("gate", "--help"), ("--version",)])
 def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     """Completion and ``--help`` must be instant; MLflow alone takes seconds to import."""
     modules = imported_by(command_line(*arguments))

@@ -147,7 +147,8 @@ def test_all_candidates_are_scored_on_the_same_rows_with_the_right_figures(store
         if name != "majority":
             accuracy = rows[name]["label"].eq(rows[name]["prediction"]).mean()
             baseline = rows["majority"]["label"].eq(rows["majority"]["prediction"]).mean()
-            assert run.data.metrics["delta/accuracy"] == pytest.approx(accuracy - baseline, abs=1e-12)
+            key = names.comparison_key(by_name["majority"].info.run_id, "accuracy", "diff")
+            assert run.data.metrics[key] == pytest.approx(accuracy - baseline, abs=1e-12)
         assert rows[name]["label"].reindex(best.index).eq(best["label"]).all()
     agreeing = data.split(few_messages(), text="text", label="label").train
     assert by_name["consensus"].data.params["n_train"] == str(agreeing["annotator_a"].eq(agreeing["annotator_b"]).sum())
@@ -206,7 +207,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
         ("--data tickets.csv --candidates consensus", "needs the votes of two annotators"),
         ("--data tickets.csv --requirements none.yaml", "cannot read requirements 'none.yaml'"),
         ("--data tickets.csv --requirements two.yaml", "labels that are not declared: ['positive']"),
-        ("--data tickets.csv --label text", "labels have 2 to 50"),
+        ("--data tickets.csv --label text", "labels have 2 to 1,000"),
         ("--data one_label.csv --requirements any.yaml", "would learn from the labels ['neutral'] only"),
         ("--data unlabelled.csv --requirements any.yaml", "7 of 120 rows have no 'label'"),
         ("--data single.csv --requirements any.yaml", "cannot be parted"),

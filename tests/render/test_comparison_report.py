@@ -19,6 +19,7 @@ from mlflow_evalplus.core.comparison import compare_evaluations
 from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.difference import split_difference
 from mlflow_evalplus.core.evaluation import evaluate
+from mlflow_evalplus.core.family import family
 from mlflow_evalplus.core.pareto import front
 from mlflow_evalplus.render import comparison_report
 from mlflow_evalplus.results import Estimate, Evaluation, Gate, Latency, Outcome, Verdict
@@ -104,10 +105,12 @@ def beside(evaluations: dict[str, Evaluation], **more: Any) -> SideBySide:
         if name != base
     }
     decided = {name: replace(e, verdict=decide(e, comparison=comparisons.get(name))) for name, e in evaluations.items()}
-    winner, reason = choose(decided)
+    choice = choose(decided)
+    winner = choice.winner
     other = base if winner != base else next((name for name in decided if name != winner), None)
     return SideBySide(
-        evaluations=decided, comparisons=comparisons, baseline=base, winner=winner, reason=reason,
+        evaluations=decided, comparisons=comparisons, baseline=base, winner=winner, reason=choice.reason,
+        choice=choice, family=family(decided, comparisons),
         difference=split_difference(decided[winner], decided[other], names=(winner, other)) if other else None,
         changes={name: changes(decided[name], decided[base]) for name in comparisons}, front=front(decided), **more,
     )  # fmt: skip
@@ -143,7 +146,7 @@ def three() -> SideBySide:
 def test_the_verdict_is_the_title(three: SideBySide) -> None:
     page = comparison_report.page(three)
     assert re.search(r"<h1.*✔.*<bdi>new</bdi> is cleared for launch</h1>", page)
-    assert "Best of those that pass by accuracy" in page
+    assert "The only one that passes (accuracy" in page
     failing = beside({"a": answered(rows(), 0.5, 1, requirements=ASKED)})
     assert re.search(r"<h1.*✘.*<bdi>a</bdi> is not cleared for launch</h1>", comparison_report.page(failing))
 

@@ -15,6 +15,7 @@ from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.render import classes, comparison, confusion, cost_latency, slices, summary
 from mlflow_evalplus.requirements import load
 from mlflow_evalplus.results import Confusion, Estimate, Evaluation, Latency, Slices
+from mlflow_evalplus.results.side_by_side import SideBySide
 from mlflow_evalplus.tracking.items import Page, describe
 from tests.render.test_markdown import HOSTILE, PARSER, collapsed, shown, tables
 
@@ -84,7 +85,9 @@ def test_hostile_names_of_runs_and_slices_stay_in_their_cells_of_a_comparison() 
     columns = hostile.predictions.slice_columns
     worse = evaluate_predictions(read(rows, labels=hostile.labels, slices=columns), load({"slices": columns}))
     compared = compare_evaluations(hostile, worse, names=(RUN, "<base>"))
-    page = comparison.page({"<base>": worse, RUN: hostile}, {RUN: compared}, RUN, f"{RUN} is best | <b>")
+    page = comparison.page(
+        SideBySide({"<base>": worse, RUN: hostile}, {RUN: compared}, "<base>", RUN, f"{RUN} is best | <b>")
+    )
     assert_holds_no_markup_of_theirs(page)
     runs, moved = tables(page)
     assert [row[0] for row in runs[1:]] == ["<base>", f"★ {collapsed(RUN)}"]
@@ -204,7 +207,9 @@ def test_the_summary_says_how_many_more_examples_would_decide(frame: pd.DataFram
     evaluation = evaluate(frame, requirements={"thresholds": [{"metric": "accuracy", "min": threshold}]})
     (gate,) = evaluation.verdict.gates
     assert gate.n_needed is not None
-    assert f"label about {gate.n_needed - len(frame):,} more examples to decide" in summary.page(evaluation)
+    assert f"label about {gate.n_needed - len(frame):,} more examples as they come, to decide" in summary.page(
+        evaluation
+    )
     # the promise held: with that many examples in the same shares, it is decided
     more = pd.concat([frame] * (gate.n_needed // len(frame) + 1))
     again = evaluate(more, requirements={"thresholds": [{"metric": "accuracy", "min": threshold}]})
@@ -231,7 +236,7 @@ def test_the_reason_of_a_comparison_is_not_cut_short(frame: pd.DataFrame) -> Non
     """The reason is what a reader decides by; a cell's limit of 160 characters is too short for it."""
     evaluation = evaluate(frame)
     reason = "words_chars_rules is not cleared for launch: " + "it cannot be told apart from others, " * 8
-    page = comparison.page({"a": evaluation}, {}, "a", reason)
+    page = comparison.page(SideBySide({"a": evaluation}, {}, "a", "a", reason))
     paragraph = next(
         token for token in PARSER.parse(page) if token.type == "inline" and token.level == 1 and token.map == [2, 3]
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from urllib.parse import unquote
@@ -13,7 +14,10 @@ from mlflow.entities import Run
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import ComparisonError, TrackingError
-from mlflow_evalplus.tracking.series import compare_runs, load_decided, record_baseline
+from mlflow_evalplus.render import comparison
+from mlflow_evalplus.requirements import load
+from mlflow_evalplus.tracking.recorded import record_baseline
+from mlflow_evalplus.tracking.series import compare_runs, load_decided
 
 NOT_WORSE = {"thresholds": [{"metric": "accuracy", "not_worse_than": "baseline", "margin": 0.02}]}
 
@@ -57,7 +61,7 @@ def test_money_in_another_currency_is_said_to_be_not_comparable(store: str, fram
     ]
     series = compare_runs(runs)
     said = "Costs are not comparable: CNY with other error costs, or another currency, than EUR."
-    assert series.notes == (said,)
+    assert series.notes == (said, "All runs are held against the requirements of EUR; CNY was logged with others.")
     assert said in series.page
     assert "not comparable: CNY" in series.report
     assert compare_runs([runs[0], runs[0]]).notes == ()
@@ -108,10 +112,19 @@ def test_the_difference_against_the_baseline_is_written_on_each_run(store: str, 
     record_baseline(series)
     record_baseline(series)
     first, second = (mlflow.get_run(run.info.run_id) for run in (old, new))
-    assert not [key for key in first.data.metrics if key.startswith("delta/")]
-    assert {f"delta/{name}" for name in names.METRICS} <= set(second.data.metrics)
-    gain = second.data.metrics["quality/accuracy"] - first.data.metrics["quality/accuracy"]
-    assert second.data.metrics["delta/accuracy"] == pytest.approx(gain)
+    assert not [key for key in first.data.metrics if key.startswith("compare/")]
+    key = f"compare/{old.info.run_id[:8]}"
+    gain, paired = series.comparisons["new"].metrics["accuracy"].value, series.comparisons["new"].metrics["f1_macro"]
+    found = {stat: second.data.metrics[f"{key}/f1_macro/{stat}"] for stat in names.COMPARED_STATS}
+    assert found == {
+        "diff": paired.value, "ci_low": paired.lower, "ci_high": paired.upper, "p_value": paired.p_value,
+        "effect_size": paired.effect_size, "n_paired": 600,
+    }  # fmt: skip
+    assert second.data.metrics[f"{key}/accuracy/diff"] == second.data.metrics["delta/accuracy"] == pytest.approx(gain)
+    artifact = json.loads(mlflow.artifacts.load_text(f"runs:/{new.info.run_id}/{key}.json"))
+    assert artifact["baseline_run_id"] == old.info.run_id
+    assert artifact["p_holm"] == series.family.p_holm["new"]
+    assert artifact["metrics"]["cohen_kappa"]["value"] == series.comparisons["new"].metrics["cohen_kappa"].value
     assert second.data.tags[names.TAG_BASELINE] == f"old: accuracy {series.comparisons['new'].metrics['accuracy']}"
     assert second.data.tags[names.TAG_VERDICT] == "pass"
     assert load_decided(second).verdict.outcome.value == "pass"
@@ -163,8 +176,8 @@ def test_the_page_marks_the_winner_and_the_slices_that_moved(store: str, frame: 
     assert r"★ new \| better" in series.page
     assert "channel=web" in series.page
     assert "channel=app" not in series.page
-    assert [row[0] for row in series.rows] == ["old", "new | better"]
-    assert series.rows[0][4] == "baseline"
+    assert [row[0] for row in comparison.rows(series.side_by_side)] == ["old", "new | better"]
+    assert comparison.rows(series.side_by_side)[0][4] == "baseline"
 
 
 def test_the_page_says_where_the_winner_differs_from_the_baseline(store: str, frame: pd.DataFrame) -> None:
@@ -210,3 +223,21 @@ def test_on_shared_examples_the_winner_is_the_best_of_the_shared(store: str, fra
     series = compare_runs([good, flattered], shared_only=True)
     assert series.winner == "good"
     assert {evaluation.n for evaluation in series.evaluations.values()} == {len(frame)}
+
+
+def test_all_runs_are_held_against_the_same_requirements(store: str, frame: pd.DataFrame) -> None:
+    """Each by its own, the one that asked little of itself would be cleared beside a better one."""
+    lax, strict = ({"thresholds": [{"metric": "accuracy", "min": least}]} for least in (0.2, 0.99))
+    logged("nothing asked", frame)
+    worse = logged("worse", frame, 0.0, requirements=lax)
+    better = logged("better", frame, 0.5, requirements=strict)
+    series = compare_runs([better, worse])
+    assert {e.verdict.outcome.value for e in series.evaluations.values()} == {"fail"}
+    assert series.winner == "better"
+    assert "All runs are held against the requirements of better; worse was logged with others." in series.notes
+    assert compare_runs([worse, better]).evaluations["better"].verdict.outcome.value == "pass"
+    given = compare_runs([worse, better], requirements=load({"thresholds": [{"metric": "accuracy", "min": 0.9}]}))
+    assert given.notes == ()
+    assert given.evaluations["better"].verdict.outcome.value == "pass"
+    record_baseline(series)
+    assert mlflow.get_run(worse.info.run_id).data.tags[names.TAG_VERDICT] == "pass"  # by what it was asked itself
