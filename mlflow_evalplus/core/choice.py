@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from mlflow_evalplus import names
 from mlflow_evalplus.core.comparison import compare_evaluations, paired_difference
 from mlflow_evalplus.core.cost import priced_alike
@@ -263,7 +265,15 @@ def _currency(pool: Mapping[str, Evaluation], key: str) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.2g}" if abs(value) < 10 else number(value)
+    """Return the leading digits, never as a power of ten.
+
+    Examples
+    --------
+    >>> _short(0.00000589), _short(2.0), _short(123.4)
+    ('0.0000059', '2', '123')
+    """
+    digits = 2 if abs(value) < 10 else 3
+    return np.format_float_positional(value, precision=digits, unique=False, fractional=False, trim="-")
 
 
 def _reason(
@@ -287,7 +297,8 @@ def _reason(
         parts.append(f"It cannot be told apart from {', '.join(ties)} with {pool[best.name].n:,} examples.")
     name, words = cheaper
     if name:
-        who = "It is the cheaper one" if name == best.name else f"The cheaper one is {name}"
+        one = "the cheapest to run" if len(ties) > 1 else "the cheaper one to run"
+        who = f"It is {one}" if name == best.name else f"{one[:1].upper()}{one[1:]} is {name}"
         parts.append(f"{who}: {words}.")
     return " ".join(parts)
 

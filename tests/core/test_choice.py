@@ -109,9 +109,9 @@ def test_of_those_that_cannot_be_told_apart_the_cheaper_is_named() -> None:
     prices = {"prices": {"machine_per_hour": 3600, "currency": "CNY"}}
     found = choose(evaluations(prices, {"plain": timed(500), "uneven": timed(100), "bad": timed(900)}))
     assert (found.winner, found.ties, found.cheaper) == ("uneven", ("plain",), "plain")
-    assert "The cheaper one is plain: 2 against 10.0 CNY for 1,000 predictions." in found.reason
+    assert "The cheaper one to run is plain: 2 against 10 CNY for 1,000 predictions." in found.reason
     itself = choose(evaluations(prices, {"plain": timed(100), "uneven": timed(500)}))
-    assert "It is the cheaper one: 2 against 10.0 CNY for 1,000 predictions." in itself.reason
+    assert "It is the cheaper one to run: 2 against 10 CNY for 1,000 predictions." in itself.reason
     alike = {"plain": timed(101), "uneven": timed(100)}
     elsewhere = {"plain": timed(500), "uneven": timed(100, "another")}
     for latencies in (alike, elsewhere, {"plain": timed(500)}):
