@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import TrackingError
 from mlflow_evalplus.results.evidence import Evidence
-from mlflow_evalplus.tracking.record import strict
+from mlflow_evalplus.tracking.record import content_of, strict
 
 
 @cache
@@ -37,15 +37,10 @@ def parse(text: str, origin: str) -> tuple[Evidence, ...]:
     TrackingError
         It was written by another schema version, or is damaged.
     """
+    content = content_of(text, origin)
     try:
-        content = json.loads(text)
-        version = content.get("schema_version")
-        if version != names.SCHEMA_VERSION:
-            raise TrackingError(
-                f"{origin} has schema version {version!r}, this mlflow-evalplus reads {names.SCHEMA_VERSION}"
-            )
         return tuple(_adapter().validate_python(content.get("evidence")).values())
-    except (json.JSONDecodeError, AttributeError, ValidationError) as error:
+    except (AttributeError, ValidationError) as error:
         raise TrackingError(f"{origin} is damaged: {error}") from None
 
 

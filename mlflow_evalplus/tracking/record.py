@@ -43,8 +43,8 @@ def strict(value: Any) -> Any:
     return value
 
 
-def parse(text: str, origin: str) -> Evaluation:
-    """Return the evaluation that `dump` wrote.
+def content_of(text: str, origin: str) -> dict[str, Any]:
+    """Return what a JSON file of ours holds.
 
     Raises
     ------
@@ -54,10 +54,25 @@ def parse(text: str, origin: str) -> Evaluation:
     try:
         content = json.loads(text)
         version = content.get("schema_version")
-        if version != names.SCHEMA_VERSION:
-            raise TrackingError(
-                f"{origin} has schema version {version!r}, this mlflow-evalplus reads {names.SCHEMA_VERSION}"
-            )
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise TrackingError(f"{origin} is damaged: {error}") from None
+    if version != names.SCHEMA_VERSION:
+        raise TrackingError(
+            f"{origin} has schema version {version!r}, this mlflow-evalplus reads {names.SCHEMA_VERSION}"
+        )
+    return dict(content)
+
+
+def parse(text: str, origin: str) -> Evaluation:
+    """Return the evaluation that `dump` wrote.
+
+    Raises
+    ------
+    TrackingError
+        It was written by another schema version, or is damaged.
+    """
+    content = content_of(text, origin)
+    try:
         return _adapter().validate_python(content, context={"metrics": tuple(content.get("metrics", ()))})
-    except (json.JSONDecodeError, AttributeError, ValidationError) as error:
+    except ValidationError as error:
         raise TrackingError(f"{origin} is damaged: {error}") from None
