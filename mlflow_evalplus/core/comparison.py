@@ -168,17 +168,16 @@ def _differences(
     shares = margin.shares.reshape(-1, *shape)
     z = quantile(margin, confidence)
     columns = {name: _difference(metric, margin, shares, z) for name, metric in chosen.items()}
-    n = margin.rows.sum(axis=1)
-    return [{name: _at(column, i, int(n[i])) for name, column in columns.items()} for i in range(len(n))]
+    return [{name: _at(column, i) for name, column in columns.items()} for i in range(len(margin.values))]
 
 
-def _at(column: tuple[FloatArray, ...], index: int, n: int) -> Difference:
-    value, lower, upper, p_value, effect = (float(array[index]) for array in column)
-    return Difference(value, lower, upper, p_value, n, effect)
+def _at(column: tuple[FloatArray, ...], index: int) -> Difference:
+    value, lower, upper, p_value, effect, n = (float(array[index]) for array in column)
+    return Difference(value, lower, upper, p_value, int(n), effect)
 
 
 def _difference(metric: Metric, margin: Margin, shares: FloatArray, z: FloatArray) -> tuple[FloatArray, ...]:
-    """Return value, bounds, p-value and effect size per slice."""
+    """Return value, bounds, p-value, effect size and the examples behind them per slice."""
     value_a, psi_a = influence(metric, shares.sum(axis=3))
     value_b, psi_b = influence(metric, shares.sum(axis=2))
     label, answer_a, answer_b = (shares.sum(axis=axes) > 0 for axes in ((2, 3), (1, 3), (1, 2)))
@@ -193,7 +192,7 @@ def _difference(metric: Metric, margin: Margin, shares: FloatArray, z: FloatArra
     alike = np.where(value == 0, 0.0, np.nan)
     effect = np.divide(value, spread, out=alike, where=spread > np.sqrt(ROUNDING) * span)
     lower, upper, p_value = difference_bounds(margin, psi, value, z, mask, span)
-    return value, lower, upper, p_value, effect
+    return value, lower, upper, p_value, effect, (margin.rows * mask).sum(axis=1)
 
 
 def difference_bounds(

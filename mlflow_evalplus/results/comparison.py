@@ -23,7 +23,8 @@ class Difference:
     p_value : float
         Two-sided, of no difference.
     n : int
-        Examples behind it: those that both answered; of two data sets those of both.
+        Examples behind it: those that both answered, of one class's metric those of that class (for precision and F1
+        those that either takes for it, too); of two data sets those of both.
     effect_size : float
         Cohen's d of paired examples: the difference in standard deviations of an example's own difference; nan where
         all differ alike, or where it was not asked for.

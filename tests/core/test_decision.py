@@ -544,3 +544,18 @@ def test_evidence_that_was_sure_of_less_decides_nothing() -> None:
     assert verdict.notes == (
         "The evidence 'ab' was logged with intervals of 51%, not of the 95% asked: it decides nothing; log it again.",
     )
+
+
+def test_a_difference_of_one_class_rests_on_the_examples_of_that_class() -> None:
+    """A thousand others do not make up for a class of nine."""
+    frame = pd.DataFrame({"label": ["rare"] * 9 + ["often"] * 991, "A": "often", "B": "often"})
+    frame.loc[:8, ["A", "B"]] = "rare"
+    a, b = (evaluate(frame, prediction=model) for model in "AB")
+    comparison = compare_evaluations(a, b)
+    assert comparison.metrics["recall[rare]"].n == 9
+    relative = {"metric": "recall", "class": "rare", "not_worse_than": "baseline", "margin": 0.9}
+    assert gate(a, comparison, **relative).outcome is Outcome.UNDECIDED
+    assert gate(a, comparison, **{**relative, "class": "often"}).outcome is Outcome.PASS
+    few = gate(a, comparison, **{**relative, "margin": 0.05, "min_examples": 1})
+    assert few.n_needed == math.ceil(stats.norm.ppf(0.975) ** 2 * 0.95 / 0.05)
+    assert few.reason.endswith(f"about {few.n_needed - 9} more labelled examples of rare would decide")
