@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlflow_evalplus.core.attribution import attribute as attribute
+    from mlflow_evalplus.core.attribution.attribute import attribute as attribute
     from mlflow_evalplus.core.choice import choose as choose
     from mlflow_evalplus.core.custom import CustomMetric as CustomMetric
     from mlflow_evalplus.core.decision import decide as decide
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _HOME = {
     "CustomMetric": "core.custom",
     "ab_test": "core.online.ab_test",
-    "attribute": "core.attribution",
+    "attribute": "core.attribution.attribute",
     "EvalPlusError": "errors",
     "choose": "core.choice",
     "compare": "tracking.reader",

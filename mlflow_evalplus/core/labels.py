@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlflow_evalplus.core.agreement import ALIKE, Drawn, Votes, against_others, agreement, cohen_kappa, estimate_of
+from mlflow_evalplus.core.attribution.label_errors import label_errors, score_matrix
 from mlflow_evalplus.core.ceiling import FROM_ANNOTATORS, FROM_SCORES, SURE_ROWS, ceiling
 from mlflow_evalplus.core.columns import FloatArray, IntArray, convert, encoded, select, values_of
 from mlflow_evalplus.core.confident_learning import available
 from mlflow_evalplus.core.consensus import DawidSkene, dawid_skene, majority, to_adjudicate
-from mlflow_evalplus.core.label_errors import label_errors, score_matrix
 from mlflow_evalplus.core.predictions import Predictions, known_labels
 from mlflow_evalplus.errors import DataError, shorten
 from mlflow_evalplus.results import Estimate

@@ -8,7 +8,7 @@ from collections.abc import Container
 from typing import Any
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.attribution import attribute
+from mlflow_evalplus.core.attribution.attribute import attribute
 from mlflow_evalplus.render import charts, cost_latency, examples, html, labels, summary
 from mlflow_evalplus.render.classes import interval
 from mlflow_evalplus.render.confusion import MAX_LABELS, columns, largest_errors

@@ -13,7 +13,7 @@ import mlflow
 import pandas as pd
 
 from mlflow_evalplus import requirements as asked
-from mlflow_evalplus.core.attribution import attribute
+from mlflow_evalplus.core.attribution.attribute import attribute
 from mlflow_evalplus.core.columns import column_names, require_columns
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.files import read_file

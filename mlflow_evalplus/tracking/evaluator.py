@@ -87,7 +87,7 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
 def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str | None = None) -> Evaluation:
     """Evaluate a model (or predictions) on an MLflow ``EvaluationDataset`` without logging."""
     from mlflow_evalplus.core import custom
-    from mlflow_evalplus.core.attribution import attribute
+    from mlflow_evalplus.core.attribution.attribute import attribute
     from mlflow_evalplus.core.evaluation import evaluate_predictions
     from mlflow_evalplus.core.predictions import read
     from mlflow_evalplus.tracking.explainer import explainer_of
@@ -162,8 +162,8 @@ def _with_answers(rows: pd.DataFrame, answers: Answers, labels: tuple[str, ...])
 
 def _reasons(config: dict[str, Any]) -> dict[str, Any]:
     """Return what `attribute` is told; what is wrong with it is said before the model is asked."""
+    from mlflow_evalplus.core.attribution.keyword_rules import load_rules
     from mlflow_evalplus.core.columns import column_names
-    from mlflow_evalplus.core.keyword_rules import load_rules
 
     load_rules(config.get("rules"))
     if config.get("training") is not None:
@@ -176,7 +176,7 @@ def _reasons(config: dict[str, Any]) -> dict[str, Any]:
 
 def _with_words(evaluation: Evaluation, explain: Callable[[], Explainer | None], max_predictions: int) -> Evaluation:
     """Add the words that push the model; a model that fails on texts of ours does not lose the evaluation."""
-    from mlflow_evalplus.core.word_attribution import words_of
+    from mlflow_evalplus.core.attribution.word_attribution import words_of
 
     if evaluation.attribution is None or evaluation.predictions is None:
         return evaluation

@@ -11,9 +11,9 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel
 
+from mlflow_evalplus.core.attribution.linear_text import LinearText, linear_text
+from mlflow_evalplus.core.attribution.occlusion import Predict, label_scores
 from mlflow_evalplus.core.columns import FloatArray, IntArray, as_labels
-from mlflow_evalplus.core.linear_text import LinearText, linear_text
-from mlflow_evalplus.core.occlusion import Predict, label_scores
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.tracking import scoring
 

@@ -20,7 +20,7 @@ from mlflow.types import ColSpec, Schema
 from mlflow.utils.time import get_current_time_millis
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.attribution import attribute
+from mlflow_evalplus.core.attribution.attribute import attribute
 from mlflow_evalplus.render import figures, summary
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import record, store

@@ -18,7 +18,7 @@ LIMIT_SECONDS, LIMIT_MB = 5.0, 2_000
 PROGRAM = r"""
 import json, sys, time
 import numpy as np, pyarrow as pa
-from mlflow_evalplus.core.attribution import attribute
+from mlflow_evalplus.core.attribution.attribute import attribute
 from mlflow_evalplus.core.counts import count
 from mlflow_evalplus.core.evaluation import evaluate_predictions
 from mlflow_evalplus.core.predictions import read

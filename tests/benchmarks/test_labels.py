@@ -18,10 +18,10 @@ import pandas as pd
 import pytest
 
 from mlflow_evalplus.core.agreement import Votes, agreement
+from mlflow_evalplus.core.attribution.label_errors import score_matrix
 from mlflow_evalplus.core.ceiling import ceiling
 from mlflow_evalplus.core.confident_learning import flagged
 from mlflow_evalplus.core.consensus import dawid_skene, majority
-from mlflow_evalplus.core.label_errors import score_matrix
 from mlflow_evalplus.core.labels import label_quality_of
 from mlflow_evalplus.core.predictions import read
 from recipes.sentiment.candidates import CANDIDATES

@@ -23,7 +23,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 
 import mlflow_evalplus as ep
-from mlflow_evalplus.core.keyword_rules import propose
+from mlflow_evalplus.core.attribution.keyword_rules import propose
 from mlflow_evalplus.results import Estimate, Evaluation
 from tests.benchmarks import planted
 from tests.benchmarks.planted import LABELS, N_TEST, N_TRAIN, PLANTS, Plant, messages, ruled

@@ -18,9 +18,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 
-from mlflow_evalplus.core.linear_text import linear_text
+from mlflow_evalplus.core.attribution.linear_text import linear_text
+from mlflow_evalplus.core.attribution.word_attribution import attribute_words
 from mlflow_evalplus.core.predictions import Predictions, read
-from mlflow_evalplus.core.word_attribution import attribute_words
 from recipes.sentiment.candidates import CANDIDATES
 from tests.benchmarks.timing import medians
 from tests.conftest import REAL_DATA
@@ -68,8 +68,8 @@ PROGRAM = """
 import json, sys, time
 import numpy as np
 from tests.benchmarks.test_word_attribution import limited, messages, trained
-from mlflow_evalplus.core.linear_text import linear_text
-from mlflow_evalplus.core.word_attribution import attribute_words
+from mlflow_evalplus.core.attribution.linear_text import linear_text
+from mlflow_evalplus.core.attribution.word_attribution import attribute_words
 
 def status(name):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name)) / 1024

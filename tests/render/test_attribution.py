@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlflow_evalplus.core.attribution.sources import Errors, split_errors
 from mlflow_evalplus.core.predictions import read
-from mlflow_evalplus.core.sources import Errors, split_errors
 from mlflow_evalplus.render.attribution import MAX_ROWS, page
 from mlflow_evalplus.results.attribution import Attribution, Source
 from tests.render.test_markdown import HOSTILE, tables

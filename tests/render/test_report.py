@@ -15,7 +15,7 @@ import pytest
 
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
-from mlflow_evalplus.core.attribution import attribute
+from mlflow_evalplus.core.attribution.attribute import attribute
 from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.render import examples, html, report

@@ -19,14 +19,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import BernoulliNB
 from sklearn.pipeline import make_pipeline
 
-from mlflow_evalplus.core.linear_text import LinearText
+from mlflow_evalplus.core.attribution.linear_text import LinearText
+from mlflow_evalplus.core.attribution.word_attribution import attribute_words
 from mlflow_evalplus.core.predictions import Predictions, read
-from mlflow_evalplus.core.word_attribution import attribute_words
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.results.word_attribution import WordAttribution
 from mlflow_evalplus.tracking.explainer import Explainer, explainer_of
 from mlflow_evalplus.tracking.scoring import ask
-from tests.core.test_word_attribution import LABELS, WORDS, messages
+from tests.core.attribution.test_word_attribution import LABELS, WORDS, messages
 from tests.tracking.test_scoring import saved
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*An input example was not provided")

@@ -10,14 +10,14 @@ from functools import cached_property
 import numpy as np
 
 from mlflow_evalplus.core.agreement import Votes
+from mlflow_evalplus.core.attribution.gains import Gain, answered_anew, as_the_rest, scaled
+from mlflow_evalplus.core.attribution.keyword_rules import Rule, first_matches
+from mlflow_evalplus.core.attribution.label_errors import label_errors, score_matrix
+from mlflow_evalplus.core.attribution.training import Training
 from mlflow_evalplus.core.columns import FloatArray, IntArray
 from mlflow_evalplus.core.consensus import majority
-from mlflow_evalplus.core.gains import Gain, answered_anew, as_the_rest, scaled
-from mlflow_evalplus.core.keyword_rules import Rule, first_matches
-from mlflow_evalplus.core.label_errors import label_errors, score_matrix
 from mlflow_evalplus.core.labels import checked_votes, vote_codes
 from mlflow_evalplus.core.predictions import Predictions
-from mlflow_evalplus.core.training import Training
 from mlflow_evalplus.names import OTHER
 from mlflow_evalplus.results import number
 

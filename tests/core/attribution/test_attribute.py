@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 import mlflow_evalplus as ep
 from mlflow_evalplus.core import confident_learning
-from mlflow_evalplus.core.linear_text import linear_text
+from mlflow_evalplus.core.attribution.linear_text import linear_text
 from mlflow_evalplus.errors import ColumnNotFound, DataError
 from mlflow_evalplus.results.word_attribution import WordAttribution
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlflow_evalplus.core.coverage import Coverage, coverage
-from mlflow_evalplus.core.cues import cues
-from mlflow_evalplus.core.evidence import Answers, Evidence
+from mlflow_evalplus.core.attribution.coverage import Coverage, coverage
+from mlflow_evalplus.core.attribution.cues import cues
+from mlflow_evalplus.core.attribution.evidence import Answers, Evidence
+from mlflow_evalplus.core.attribution.training import Training
 from mlflow_evalplus.core.predictions import Predictions
-from mlflow_evalplus.core.training import Training
 from mlflow_evalplus.results import SliceResult, Slices
 
 UNFAMILIAR = (0.0, 0.05, 0.1, 0.2, 0.3)  # shares of unfamiliar words above which a text may be beyond what was learnt

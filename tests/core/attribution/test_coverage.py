@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlflow_evalplus.core.coverage import MIN_SEEN, coverage
+from mlflow_evalplus.core.attribution.coverage import MIN_SEEN, coverage
 from mlflow_evalplus.core.words import words_of
 
 WORDS = ("late", "Late", "drone", "24", "退款慢", "退款", "好", "don’t", "?")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlflow_evalplus.core import confident_learning
-from mlflow_evalplus.core.anchors import anchor_rows
+from mlflow_evalplus.core.attribution.anchors import anchor_rows
+from mlflow_evalplus.core.attribution.gains import Gain, as_clear_rows_show
 from mlflow_evalplus.core.columns import FloatArray
-from mlflow_evalplus.core.gains import Gain, as_clear_rows_show
 from mlflow_evalplus.core.predictions import Predictions
 
 MAX_RATE = 0.2  # of wrong labels: where more anchor rows disagree, it is the model that is sure and wrong

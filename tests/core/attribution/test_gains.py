@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlflow_evalplus.core import gains
+from mlflow_evalplus.core.attribution import gains
+from mlflow_evalplus.core.attribution.gains import Formula, Gain, answered_anew, as_clear_rows_show, as_the_rest
 from mlflow_evalplus.core.custom import influences
-from mlflow_evalplus.core.gains import Formula, Gain, answered_anew, as_clear_rows_show, as_the_rest
 from mlflow_evalplus.core.intervals import influence
 from mlflow_evalplus.core.metrics import Metric
 from mlflow_evalplus.core.predictions import Predictions, read

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from mlflow_evalplus.core.attribution.occlusion import reason
 from mlflow_evalplus.core.columns import FloatArray, IntArray, strings
-from mlflow_evalplus.core.occlusion import reason
 from mlflow_evalplus.errors import DataError, did_you_mean, shorten
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlflow_evalplus.core import keyword_rules as module
-from mlflow_evalplus.core.keyword_rules import first_matches, for_labels, load_rules, propose
+from mlflow_evalplus.core.attribution import keyword_rules as module
+from mlflow_evalplus.core.attribution.keyword_rules import first_matches, for_labels, load_rules, propose
 from mlflow_evalplus.core.predictions import Predictions, read
 from mlflow_evalplus.core.tokens import term_entries
 from mlflow_evalplus.errors import DataError

@@ -24,11 +24,11 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncod
 from sklearn.svm import SVC, LinearSVC
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core import word_attribution
-from mlflow_evalplus.core.linear_text import LinearText, linear_text, row_contributions
+from mlflow_evalplus.core.attribution import word_attribution
+from mlflow_evalplus.core.attribution.linear_text import LinearText, linear_text, row_contributions
+from mlflow_evalplus.core.attribution.pushes import MAX_EXAMPLES, MAX_WORDS
+from mlflow_evalplus.core.attribution.word_attribution import attribute_words, words_of
 from mlflow_evalplus.core.predictions import Predictions, read
-from mlflow_evalplus.core.pushes import MAX_EXAMPLES, MAX_WORDS
-from mlflow_evalplus.core.word_attribution import attribute_words, words_of
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.results.word_attribution import WordAttribution, WordContribution
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from mlflow_evalplus.core.attribution.linear_text import LinearText, linear_text
+from mlflow_evalplus.core.attribution.occlusion import GIVE, Occlusion, Predict, occlude, predict_of
+from mlflow_evalplus.core.attribution.pushes import Pushes, strongest_words
 from mlflow_evalplus.core.columns import FloatArray, IntArray
-from mlflow_evalplus.core.linear_text import LinearText, linear_text
-from mlflow_evalplus.core.occlusion import GIVE, Occlusion, Predict, occlude, predict_of
 from mlflow_evalplus.core.predictions import Predictions
-from mlflow_evalplus.core.pushes import Pushes, strongest_words
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.results.word_attribution import WordAttribution
 
@@ -128,7 +128,7 @@ def attribute_words(
     >>> from sklearn.feature_extraction.text import CountVectorizer
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.pipeline import make_pipeline
-    >>> from mlflow_evalplus.core.linear_text import linear_text
+    >>> from mlflow_evalplus.core.attribution.linear_text import linear_text
     >>> from mlflow_evalplus.core.predictions import read
     >>> pipeline = make_pipeline(CountVectorizer(), LogisticRegression())
     >>> pipeline = pipeline.fit(["great", "thanks a lot", "broken", "late again"], ["pos", "pos", "neg", "neg"])

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from mlflow_evalplus import names
+from mlflow_evalplus.core.attribution.training import Training, read_training
 from mlflow_evalplus.core.predictions import read
-from mlflow_evalplus.core.training import Training, read_training
 from mlflow_evalplus.errors import DataError
 
 

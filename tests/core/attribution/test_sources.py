@@ -15,10 +15,10 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core import sources as module
+from mlflow_evalplus.core.attribution import sources as module
+from mlflow_evalplus.core.attribution.sources import NO_WORD, Errors
 from mlflow_evalplus.core.intervals import false_discovery
 from mlflow_evalplus.core.predictions import Predictions, read
-from mlflow_evalplus.core.sources import NO_WORD, Errors
 from mlflow_evalplus.core.weakness import skewed_tail
 from mlflow_evalplus.results.attribution import Attribution, Source
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from mlflow_evalplus.core import actions, causes
+from mlflow_evalplus.core.attribution import actions, causes
+from mlflow_evalplus.core.attribution.evidence import Answers
+from mlflow_evalplus.core.attribution.keyword_rules import Rules, for_labels, load_rules, propose
+from mlflow_evalplus.core.attribution.sources import Errors, split_errors
+from mlflow_evalplus.core.attribution.training import read_training
+from mlflow_evalplus.core.attribution.word_attribution import words_of
 from mlflow_evalplus.core.columns import require_columns
 from mlflow_evalplus.core.confident_learning import available
-from mlflow_evalplus.core.evidence import Answers
-from mlflow_evalplus.core.keyword_rules import Rules, for_labels, load_rules, propose
 from mlflow_evalplus.core.labels import label_quality_of
-from mlflow_evalplus.core.sources import Errors, split_errors
-from mlflow_evalplus.core.training import read_training
-from mlflow_evalplus.core.word_attribution import words_of
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.results import Evaluation

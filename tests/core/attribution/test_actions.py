@@ -11,8 +11,8 @@ import pytest
 
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
-from mlflow_evalplus.core import actions as module
-from mlflow_evalplus.core.gains import as_the_rest
+from mlflow_evalplus.core.attribution import actions as module
+from mlflow_evalplus.core.attribution.gains import as_the_rest
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.results import Estimate
 from mlflow_evalplus.results.causes import Action, Actions

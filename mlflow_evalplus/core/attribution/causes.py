@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from mlflow_evalplus.core import evidence as of_rows
-from mlflow_evalplus.core import group_evidence as of_groups
+from mlflow_evalplus.core.attribution import evidence as of_rows
+from mlflow_evalplus.core.attribution import group_evidence as of_groups
+from mlflow_evalplus.core.attribution.coverage import Coverage
+from mlflow_evalplus.core.attribution.evidence import Answers, Evidence
+from mlflow_evalplus.core.attribution.gains import together
 from mlflow_evalplus.core.columns import IntArray
-from mlflow_evalplus.core.coverage import Coverage
-from mlflow_evalplus.core.evidence import Answers, Evidence
-from mlflow_evalplus.core.gains import together
 from mlflow_evalplus.results import Slices
 from mlflow_evalplus.results.causes import Case, Cases, Cause, Causes
 

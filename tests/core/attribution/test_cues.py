@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlflow_evalplus.core.cues import cues
+from mlflow_evalplus.core.attribution.cues import cues
 from mlflow_evalplus.core.text import text_slice
 
 CONTRAST = """\

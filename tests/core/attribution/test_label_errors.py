@@ -14,8 +14,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from mlflow_evalplus.core import confident_learning
+from mlflow_evalplus.core.attribution.label_errors import MAX_RATE, LabelErrors, label_errors, score_matrix
 from mlflow_evalplus.core.confident_learning import flagged
-from mlflow_evalplus.core.label_errors import MAX_RATE, LabelErrors, label_errors, score_matrix
 from mlflow_evalplus.core.labels import label_quality_of
 from mlflow_evalplus.core.predictions import Predictions, read
 

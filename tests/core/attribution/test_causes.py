@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.attribution import attribute
-from mlflow_evalplus.core.causes import ACTIONS
+from mlflow_evalplus.core.attribution.attribute import attribute
+from mlflow_evalplus.core.attribution.causes import ACTIONS
+from mlflow_evalplus.core.attribution.evidence import Answers
+from mlflow_evalplus.core.attribution.gains import as_the_rest
 from mlflow_evalplus.core.evaluation import evaluate
-from mlflow_evalplus.core.evidence import Answers
-from mlflow_evalplus.core.gains import as_the_rest
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.results.attribution import Attribution
 from mlflow_evalplus.results.causes import CAUSES, Case, Cases, Cause, Causes

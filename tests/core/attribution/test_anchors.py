@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlflow_evalplus.core.anchors import MIN_CONFIDENCE, MIN_ROWS, anchor_rows
+from mlflow_evalplus.core.attribution.anchors import MIN_CONFIDENCE, MIN_ROWS, anchor_rows
 
 K = 3
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlflow_evalplus.core import word_attribution
-from mlflow_evalplus.core.occlusion import label_scores, occlude, without_spans
+from mlflow_evalplus.core.attribution import word_attribution
+from mlflow_evalplus.core.attribution.occlusion import label_scores, occlude, without_spans
+from mlflow_evalplus.core.attribution.word_attribution import attribute_words
 from mlflow_evalplus.core.predictions import Predictions, read
-from mlflow_evalplus.core.word_attribution import attribute_words
 from mlflow_evalplus.core.words import word_spans, words_of
 from mlflow_evalplus.errors import DataError
-from tests.core.test_word_attribution import LABELS, WORDS, attributed, messages
+from tests.core.attribution.test_word_attribution import LABELS, WORDS, attributed, messages
 
 
 class Bag:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from mlflow_evalplus.core.causes import MAX_EXAMPLES, Found
+from mlflow_evalplus.core.attribution.causes import MAX_EXAMPLES, Found
+from mlflow_evalplus.core.attribution.evidence import Answers, Evidence
+from mlflow_evalplus.core.attribution.gains import answered_anew
+from mlflow_evalplus.core.attribution.group_evidence import members, weak_slices
+from mlflow_evalplus.core.attribution.keyword_rules import Proposal
 from mlflow_evalplus.core.columns import IntArray
-from mlflow_evalplus.core.evidence import Answers, Evidence
-from mlflow_evalplus.core.gains import answered_anew
-from mlflow_evalplus.core.group_evidence import members, weak_slices
-from mlflow_evalplus.core.keyword_rules import Proposal
 from mlflow_evalplus.requirements import Prices
 from mlflow_evalplus.results import Estimate, SliceResult, Slices
 from mlflow_evalplus.results.causes import Action, Actions
