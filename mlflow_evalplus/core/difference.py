@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from mlflow_evalplus.core import metrics
 from mlflow_evalplus.core.columns import FloatArray, IntArray
-from mlflow_evalplus.core.comparison import difference_bounds, overall_differences
+from mlflow_evalplus.core.comparison import overall_differences
 from mlflow_evalplus.core.counts import Blocks, Margin
 from mlflow_evalplus.core.examples import confidences
 from mlflow_evalplus.core.intervals import quantile
 from mlflow_evalplus.core.mean_gradient import mean_gradient
+from mlflow_evalplus.core.paired import difference_bounds
 from mlflow_evalplus.core.pairing import paired_rows
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.names import OTHER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 
 import numpy as np
@@ -11,7 +11,8 @@ from scipy import stats
 
 from mlflow_evalplus.core.columns import FloatArray
 from mlflow_evalplus.core.counts import Counts, Margin
-from mlflow_evalplus.core.metrics import Metric
+from mlflow_evalplus.core.metrics import Metric, Ratio, one_of
+from mlflow_evalplus.core.one_class import one_against_rest
 from mlflow_evalplus.results import Estimate
 
 MIN_CLASS_ROWS = 5
@@ -193,9 +194,31 @@ def estimate_all(
     metrics: Mapping[str, Metric], counts: Counts, margin: Margin, confidence: float
 ) -> list[dict[str, Estimate]]:
     """Return one dict of estimates per slice of the margin."""
-    columns = {name: estimate(metric, counts, margin, confidence) for name, metric in metrics.items()}
+    of_classes = _each_class(metrics, counts, margin, confidence)
+    columns = {
+        name: of_classes[metric.one_class] if metric.one_class else estimate(metric, counts, margin, confidence)
+        for name, metric in metrics.items()
+    }
     listed = {name: column.each() for name, column in columns.items()}
     return [dict(zip(listed, row, strict=True)) for row in zip(*listed.values(), strict=True)]
+
+
+def _each_class(
+    metrics: Mapping[str, Metric], counts: Counts, margin: Margin, confidence: float
+) -> dict[tuple[Ratio, int], Estimates]:
+    """Return the estimates of every class; all are estimated at once, each against the rest."""
+    k, m = len(counts.labels), len(counts.predictions)
+    ratios = {metric.one_class[0] for metric in metrics.values() if metric.one_class}
+    if not ratios:
+        return {}
+    against = one_against_rest(margin, np.unravel_index(np.arange(k * m), (k, m)), k)
+    two = Counts(("this", "rest"), ("this", "rest"), {})
+    found = {ratio: estimate(one_of(ratio), two, against, confidence) for ratio in ratios}
+    return {
+        (ratio, index): Estimates(*(getattr(each, entry.name)[index::k] for entry in fields(Estimates)))
+        for ratio, each in found.items()
+        for index in range(k)
+    }
 
 
 def false_discovery(p_values: FloatArray) -> FloatArray:

@@ -41,6 +41,8 @@ class Metric:
         errors in all.
     lower_is_better : bool
         Whether a smaller value is a better one.
+    one_class : tuple of Ratio and int, optional
+        The ratio of one class that it is, and its place among the labels.
     smooth : bool
         Its variance is taken at smoothed counts: it averages shares of single classes, and a small class
         that happens to be without errors would otherwise seem to be known exactly.
@@ -54,6 +56,7 @@ class Metric:
     needs: tuple[int, ...] | None = ()
     smooth: bool = False
     lower_is_better: bool = False
+    one_class: tuple[Ratio, int] | None = None
 
 
 def _parts(p: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -135,6 +138,11 @@ class Ratio:
 PRECISION = Ratio(1.0, of_label=False, of_prediction=True)
 RECALL = Ratio(1.0, of_label=True, of_prediction=False)
 F1 = Ratio(2.0, of_label=True, of_prediction=True)
+
+
+def one_of(ratio: Ratio) -> Metric:
+    """Return the ratio of the first class as a metric, for cells of one class against the rest."""
+    return Metric("one class", ratio.of(0), denominator=partial(ratio.cells, 0), needs=(0,))
 
 
 def f1_weighted(p: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -246,6 +254,7 @@ def of_classes(labels: Sequence[str]) -> dict[str, Metric]:
             ratios[name].of(index),
             denominator=partial(ratios[name].cells, index),
             needs=(index,),
+            one_class=(ratios[name], index),
         )
         for index, label in enumerate(labels)
         for name in names.CLASS_METRICS
