@@ -9,16 +9,20 @@ if TYPE_CHECKING:
     from mlflow_evalplus.core.attribution.attribute import attribute as attribute
     from mlflow_evalplus.core.choice import choose as choose
     from mlflow_evalplus.core.custom import CustomMetric as CustomMetric
+    from mlflow_evalplus.core.data.checks import check_data as check_data
     from mlflow_evalplus.core.decision import decide as decide
     from mlflow_evalplus.core.difference import split_difference as split_difference
     from mlflow_evalplus.core.evaluation import evaluate as evaluate
     from mlflow_evalplus.core.labels import label_quality as label_quality
+    from mlflow_evalplus.core.learning.learning_curve import learning_curve as learning_curve
     from mlflow_evalplus.core.mix_rate import mix_and_rate as mix_and_rate
     from mlflow_evalplus.core.online.ab_test import ab_test as ab_test
     from mlflow_evalplus.core.online.ratings import ratings as ratings
+    from mlflow_evalplus.core.rule_effects import rule_effects as rule_effects
     from mlflow_evalplus.errors import EvalPlusError as EvalPlusError
     from mlflow_evalplus.render.report import report as report
     from mlflow_evalplus.tracking.evidence import log_evidence as log_evidence
+    from mlflow_evalplus.tracking.learning_curve import log_learning_curve as log_learning_curve
     from mlflow_evalplus.tracking.reader import compare as compare
     from mlflow_evalplus.tracking.reader import load as load
     from mlflow_evalplus.tracking.registry.promotion import history as history
@@ -32,20 +36,24 @@ _HOME = {
     "ab_test": "core.online.ab_test",
     "attribute": "core.attribution.attribute",
     "EvalPlusError": "errors",
+    "check_data": "core.data.checks",
     "choose": "core.choice",
     "compare": "tracking.reader",
     "decide": "core.decision",
     "evaluate": "core.evaluation",
     "label_quality": "core.labels",
+    "learning_curve": "core.learning.learning_curve",
     "load": "tracking.reader",
     "log": "tracking.writer",
     "log_evidence": "tracking.evidence",
+    "log_learning_curve": "tracking.learning_curve",
     "mix_and_rate": "core.mix_rate",
     "history": "tracking.registry.promotion",
     "promote": "tracking.registry.promotion",
     "rollback": "tracking.registry.promotion",
     "ratings": "core.online.ratings",
     "report": "render.report",
+    "rule_effects": "core.rule_effects",
     "split_difference": "core.difference",
 }
 __all__ = [
@@ -53,20 +61,24 @@ __all__ = [
     "EvalPlusError",
     "ab_test",
     "attribute",
+    "check_data",
     "choose",
     "compare",
     "decide",
     "evaluate",
     "history",
     "label_quality",
+    "learning_curve",
     "load",
     "log",
     "log_evidence",
+    "log_learning_curve",
     "mix_and_rate",
     "promote",
     "ratings",
     "report",
     "rollback",
+    "rule_effects",
     "split_difference",
 ]
 

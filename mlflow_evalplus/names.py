@@ -29,6 +29,12 @@ LATENCY_METRICS = ("latency_ms_p50", "latency_ms_p90", "latency_ms_p95", "latenc
 COST_METRICS = ("error_cost", "cost_per_1000", "total_cost_per_1000")
 # Of the model's footprint, under ``resources/``.
 RESOURCE_METRICS = ("cpu_s_per_1000", "load_s", "size_mb", "peak_memory_mb", "gpu_memory_mb")
+# Of a learning curve, under ``learning_curve/``: the accuracy has a step for each number of training rows.
+LEARNING_CURVE_METRICS = ("accuracy", "gain_next_1000")
+# Of the probabilities as well, under ``calibration/``: what to answer and what to leave to a person.
+CALIBRATION_METRICS = ("coverage_at_launch", "threshold_at_launch", "aurc")
+# Of each epoch of a training of the recipe, under ``model/``; the step is the epoch.
+EPOCH_METRICS = ("epoch_loss", "epoch_f1_macro", "epoch_accuracy", "epoch_loss_train")
 # Share of the examples that got one of the labels as an answer: where a threshold asks, or an answer is none of them.
 COVERAGE = "coverage"
 N_EXAMPLES = "n_examples"
@@ -60,6 +66,14 @@ COMPARED_STATS = ("diff", "ci_low", "ci_high", "p_value", "effect_size", "n_pair
 # The accuracy of the slice of one column where it is lowest: chooses among candidates, and is no threshold's.
 WORST_SLICE = "worst_slice_accuracy"
 
+# Of labelled data, before any model is asked, in the order in which they are shown.
+DATA_CHECKS = (
+    "missing_labels", "label_spelling", "unseen_labels", "class_support", "class_imbalance", "empty_texts", "not_texts",
+    "duplicates_across", "near_duplicates", "duplicates_within", "conflicting_labels", "leaks", "cluster_overlap",
+    "unseen_slices", "drift",
+)  # fmt: skip
+DATA_LEVELS = ("error", "warning", "ok", "not applicable")
+
 # A prediction that is missing, or is none of the labels, is counted here and is always wrong.
 OTHER = "(other)"
 # A slice value that is missing.
@@ -74,11 +88,17 @@ SLICES_PAGE = "evalplus_slices.md"
 SLICES_FIGURE = "evalplus_slices.png"
 DISCOVERY_PAGE = "evalplus_discovery.md"
 ATTRIBUTION_PAGE = "evalplus_attribution.md"
+DATA_PAGE = "evalplus_data.md"
 LABELS_PAGE = "evalplus_labels.md"
+RULES_PAGE = "evalplus_rules.md"
+CALIBRATION_PAGE = "evalplus_calibration.md"
+CALIBRATION_FIGURE = "evalplus_calibration.png"
 COST_LATENCY_PAGE = "evalplus_cost_latency.md"
 COST_LATENCY_FIGURE = "evalplus_cost_latency.png"
 COMPARISON_PAGE = "evalplus_comparison.md"
 EVIDENCE_PAGE = "evalplus_evidence.md"
+LEARNING_CURVE_PAGE = "evalplus_learning_curve.md"
+LEARNING_CURVE_FIGURE = "evalplus_learning_curve.png"
 REPORT = "evalplus_report.html"
 CONFUSION_IMAGE = "confusion_matrix"  # the key under which the chart view's image grid shows it
 COMPARISON_REPORT = "comparison.html"
@@ -88,13 +108,17 @@ SLICES_TABLE = "evalplus/slices.json"
 LATENCY_TABLE = "evalplus/latency.json"
 DISCOVERY_TABLE = "evalplus/discovery.json"
 CALIBRATION_TABLE = "evalplus/calibration.json"
+ABSTENTION_TABLE = "evalplus/abstention.json"
 ATTRIBUTION_TABLE = "evalplus/attribution.json"
 CAUSES_TABLE = "evalplus/causes.json"
 ACTIONS_TABLE = "evalplus/actions.json"
+DATA_TABLE = "evalplus/data.json"
 BAD_CASES_TABLE = "evalplus/bad_cases.json"
 WORDS_TABLE = "evalplus/words.json"
 LABELS_TABLE = "evalplus/labels.json"
+RULES_TABLE = "evalplus/rules.json"
 DIFFERENCE_TABLE = "evalplus/difference.json"
+LEARNING_CURVE_TABLE = "evalplus/learning_curve.json"
 AB_TABLE = "evalplus/ab.json"
 RATINGS_TABLE = "evalplus/ratings.json"
 EVIDENCE = "evalplus/evidence.json"
@@ -110,12 +134,19 @@ SLICE_COLUMNS = ("slice", "summary", "n")
 SLICE_FLAG_COLUMNS = ("gap", "q_value", "weak", "small_support")
 DISCOVERY_COLUMNS = ("slice", "summary", "n", "accuracy", "lower", "upper", "gap", "q_value")
 CALIBRATION_COLUMNS = ("bin", "summary", "n", "confidence", "accuracy", "lower", "upper")
+ABSTENTION_COLUMNS = (
+    "answered", "summary", "threshold", "n", "coverage", "coverage_lower", "coverage_upper", "accuracy",
+    "accuracy_lower", "accuracy_upper", "chosen",
+)  # fmt: skip
 ATTRIBUTION_COLUMNS = (
     "source", "summary", "level", "n", "errors", "share_of_rows", "share_of_errors", "error_rate", "error_rate_rest",
     "excess", "excess_lower", "excess_upper", "q_value", "examples",
 )  # fmt: skip
 CAUSE_COLUMNS = (
     "cause", "summary", "errors", "share_of_errors", "accuracy_if_fixed", "lower", "upper", "action", "examples",
+)  # fmt: skip
+DATA_COLUMNS = (
+    "key", "summary", "check", "column", "level", "n", "effect", "q_value", "action", "examples",
 )  # fmt: skip
 ACTION_COLUMNS = (
     "action", "summary", "text", "kind", "rows", "gain", "lower", "upper", "price", "currency", "examples",
@@ -125,6 +156,11 @@ WORD_COLUMNS = (
     "key", "summary", "label", "prediction", "word", "n", "contribution", "contribution_right", "examples",
 )  # fmt: skip
 LABEL_COLUMNS = ("key", "summary", "level", "measure", "value", "lower", "upper", "n")
+RULE_COLUMNS = (
+    "rule", "summary", "number", "pattern", "label", "weight", "verdict", "fired", "share", "changed", "fixed",
+    "broken", "net", "lower", "upper", "p_value", "q_value", "alone_changed", "alone_fixed", "alone_broken", "slices",
+    "fixed_examples", "broken_examples",
+)  # fmt: skip
 DIFFERENCE_COLUMNS = (
     "part", "summary", "level", "n", "accuracy", "lower", "upper", "f1_macro", "fixed", "broken", "fixed_examples",
     "broken_examples",
@@ -133,6 +169,10 @@ MIX_RATE_COLUMNS = (
     "slice", "summary", "n_a", "n_b", "share_a", "share_b", "accuracy_a", "accuracy_b", "mix", "rate",
 )  # fmt: skip
 EVIDENCE_COLUMNS = ("key", "summary", "level", "measure", "value", "lower", "upper", "n", "p_value", "q_value")
+LEARNING_CURVE_COLUMNS = (
+    "rows", "summary", "kind", "n_train", "n_fits", "accuracy", "lower", "upper", "gain", "gain_lower", "gain_upper",
+    "price", "currency",
+)  # fmt: skip
 LATENCY_COLUMNS = ("key", "summary", "value", "lower", "upper", "n")
 HISTORY_COLUMNS = (
     "at", "by", "kind", "alias", "version", "replaced", "run_id", "verdict", "forced", "why", "in_effect",
@@ -148,6 +188,7 @@ TAG_ITERATION = "evalplus.iteration"
 TAG_SERIES = "evalplus.series"
 TAG_BASELINE = "evalplus.baseline"  # the paired difference against the baseline, in words
 TAG_BASELINE_RUN = "evalplus.baseline_run"  # its id
+TAG_REMARK = "evalplus.remark"  # on a run: answers of whoever trained it that belong beside its comparison, one a line
 TAG_COMPARED = "evalplus.compared"  # on a comparison: a digest of the runs and the baseline
 TAG_CLAIM = "evalplus.claim"  # on a run of `watch`: model and data that it is for; two watchers never do the same
 TAG_CLAIMED_BY = "evalplus.claimed_by"  # the process that does it

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from mlflow_evalplus import names, requirements
 from mlflow_evalplus.core import metrics
 from mlflow_evalplus.errors import RequirementsError
-from recipes.sentiment.data import SHIPPED, load
+from recipes.data.sources import load
+from recipes.sentiment.data import SHIPPED
 
 RECIPE = SHIPPED.with_name("requirements.yaml")
 
@@ -39,7 +40,7 @@ def mistakes(path: Path) -> dict[int, str]:
 
 
 def test_the_shipped_requirements_load_and_fit_the_shipped_messages() -> None:
-    wanted, messages = requirements.load(RECIPE), load(SHIPPED)
+    wanted, messages = requirements.load(RECIPE), load(SHIPPED).frame
     assert set(messages["label"]) == set(wanted.task.labels)
     assert {*wanted.slices, wanted.cluster, wanted.task.text, wanted.task.label} <= set(messages.columns)
     assert [str(threshold) for threshold in wanted.thresholds] == [

@@ -13,6 +13,7 @@ from mlflow_evalplus.cli.options import epilog
 COMMANDS = {
     "ab": "Compare two variants of an online experiment, at any time.",
     "compare": "Compare runs side by side and choose one.",
+    "data": "Check labelled data: duplicates, leaks, drift and more.",
     "doctor": "Check that MLflow sees the plugin and its store answers.",
     "evaluate": "Evaluate a registered model or a file of predictions.",
     "gate": "Hold a run against its requirements; exit with the verdict.",
@@ -23,6 +24,7 @@ COMMANDS = {
     "promote": "Register the winner with its evidence.",
     "rollback": "Return to the previous champion.",
     "requirements": "Check requirements.yaml, and render it as a page.",
+    "rules": "Show what keyword rules would do on top of a run.",
     "watch": "Evaluate each new model of an experiment, and all on new data.",
 }
 ALIASES = {"decide": "gate"}  # old scripts run; not listed

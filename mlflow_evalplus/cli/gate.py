@@ -112,6 +112,7 @@ def _write(found: Run, evaluation: Evaluation, junit_file: str | None, summary_f
 def _print(found: Run, evaluation: Evaluation, as_json: bool) -> None:
     from dataclasses import asdict
 
+    from mlflow_evalplus.render.data_checks import untrusted
     from mlflow_evalplus.render.terminal import verdict as table
 
     verdict = evaluation.verdict
@@ -120,11 +121,13 @@ def _print(found: Run, evaluation: Evaluation, as_json: bool) -> None:
             "run_id": found.info.run_id, "run": found.info.run_name, "data_digest": evaluation.data_digest,
             "requirements_digest": evaluation.requirements.digest if evaluation.requirements else None,
         }  # fmt: skip
-        print_json({**ids, **asdict(verdict)})
+        print_json({**ids, **asdict(verdict), "data_errors": untrusted(evaluation)})
         return
     screen = console()
     screen.print(table(verdict))
     screen.print(f"{found.info.run_name} ({found.info.run_id}): {verdict.sentence}", markup=False)
+    for error in untrusted(evaluation):
+        screen.print(error, style="red", markup=False)
     if verdict.baseline:
         screen.print(f"Differences are from {verdict.baseline}.", markup=False)
     for sampling in verdict.plan:

@@ -82,8 +82,8 @@ def console() -> Console:
     """Return a terminal that wraps nothing when its output is piped."""
     from rich.console import Console
 
-    terminal = Console(highlight=False, soft_wrap=True)
-    return terminal if terminal.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
+    terminal = Console(highlight=False, soft_wrap=True, emoji=False)
+    return terminal if terminal.is_terminal else Console(highlight=False, soft_wrap=True, emoji=False, width=160)
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def convert(name: str, values: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
 
 def number_bounds(name: str) -> tuple[float, float, str] | None:
     """Return the least and greatest number that a column of the contract may hold, in words too; None for texts."""
-    if name.startswith("score."):
+    if name.startswith(("score.", "base.")):
         return PROBABILITY
     return {"weight": WEIGHT, "latency_ms": LATENCY}.get(name)
 

@@ -253,8 +253,8 @@ def _one_row(frame: nw.LazyFrame[Any], asked: Sequence[nw.Expr]) -> dict[str, An
     return {name: value if isinstance(value, float) else int(value or 0) for name, value in row.items()}
 
 
-def label_values(source: Source) -> list[tuple[Any, str]]:
-    """Return each label as the engine holds it, and as it is written here."""
-    key = source.keys["label"]
+def label_values(source: Source, column: str = "label") -> list[tuple[Any, str]]:
+    """Return each label (or prediction) as the engine holds it, and as it is written here."""
+    key = source.keys[column]
     found = collect(source.frame.select(key).unique())[key]
     return list(zip(found.to_pylist(), col.strings(found).to_pylist(), strict=True))

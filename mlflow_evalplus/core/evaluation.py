@@ -12,6 +12,8 @@ import narwhals as nw
 from mlflow_evalplus import names
 from mlflow_evalplus import requirements as asked
 from mlflow_evalplus.core import confusion, cost, custom, engines
+from mlflow_evalplus.core.abstention import abstention, launch_accuracy
+from mlflow_evalplus.core.calibration import calibration
 from mlflow_evalplus.core.columns import column_names, native
 from mlflow_evalplus.core.counts import Counts, count, crossings
 from mlflow_evalplus.core.custom import CustomMetric
@@ -21,7 +23,7 @@ from mlflow_evalplus.core.intervals import estimate_all
 from mlflow_evalplus.core.labels import label_quality_of
 from mlflow_evalplus.core.metrics import COVERAGE, OVERALL, error_cost, of_classes
 from mlflow_evalplus.core.predictions import Predictions, check_scores, contract_columns, read
-from mlflow_evalplus.core.score_metrics import calibration, score_rows
+from mlflow_evalplus.core.score_metrics import score_rows
 from mlflow_evalplus.core.scores import ScoredRows, of_predictions, of_source
 from mlflow_evalplus.core.slices import slices as find_slices
 from mlflow_evalplus.core.text import derived_slices
@@ -163,7 +165,7 @@ def evaluate_again(evaluation: Evaluation, requirements: Requirements | None = N
     )  # fmt: skip
     if len(evaluation.predictions) == evaluation.n:  # the digest may be of texts that nobody kept
         again = replace(again, data_digest=evaluation.data_digest)
-    again = replace(again, evidence=evaluation.evidence)
+    again = replace(again, evidence=evaluation.evidence, data_checks=evaluation.data_checks)
     return replace(again, verdict=decide(again)) if evaluation.evidence else again
 
 
@@ -207,9 +209,10 @@ def _evaluated(
     chosen |= {metric.name: metric.bound(counts.labels) for metric in own}
     confidence = requirements.confidence
     (overall,) = estimate_all(chosen, counts, counts.overall, confidence)
-    bins = None
+    bins = curve = None
     if scored:
         bins = calibration(scored, counts.overall, confidence)
+        curve = abstention(scored, counts.overall, launch_accuracy(requirements), confidence)
         overall |= score_rows(scored, counts.overall, confidence)[0]
         notes += _notes(scored)
     if asked_for & set(names.LABEL_METRICS) and rest.get("predictions") is not None:
@@ -223,6 +226,7 @@ def _evaluated(
         slices=find_slices(counts, chosen, overall["accuracy"], confidence, scored),
         confidence=confidence,
         calibration=bins,
+        abstention=curve,
         latency=latency,
         cost_per_1000=cost.cost_per_1000(latency, requirements.prices),
         requirements=requirements,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".jsonl": lambda path: pd.read_json(path, lines=True, encoding="utf-8-sig", dtype=False, convert_dates=False),
     ".parquet": pd.read_parquet,
 }
+BINARY = (".parquet", ".arrow", ".feather")  # the others are text
 
 
-def check_file(path: str | Path) -> Path:
-    """Return the path of a data file that exists, is not empty, and is UTF-8 where it is text.
+def check_file(path: str | Path, kinds: Collection[str] = READERS.keys()) -> Path:
+    """Return the path of a data file that exists, is of one of `kinds`, is not empty, and is UTF-8 where it is text.
 
     Raises
     ------
@@ -33,13 +34,13 @@ def check_file(path: str | Path) -> Path:
     """
     path = Path(path)
     if not path.is_file():
-        here = [p.name for p in path.parent.glob("*") if p.suffix in READERS] if path.parent.is_dir() else []
+        here = [p.name for p in path.parent.glob("*") if p.suffix in kinds] if path.parent.is_dir() else []
         raise DataError(f"there is no file {str(path)!r}.{did_you_mean(path.name, here)}")
-    if path.suffix.lower() not in READERS:
-        raise DataError(f"{path.name!r} is not a {', '.join(READERS)} file")
+    if path.suffix.lower() not in kinds:
+        raise DataError(f"{path.name!r} is not a {', '.join(kinds)} file")
     if path.stat().st_size == 0:
         raise DataError(f"{str(path)!r} is empty")
-    if path.suffix.lower() != ".parquet":
+    if path.suffix.lower() not in BINARY:
         _check_text(path)
     return path
 

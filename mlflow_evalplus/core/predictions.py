@@ -32,7 +32,7 @@ class Predictions:
     ----------
     table : pyarrow.Table
         ``label``, ``prediction`` and ``slice.<name>`` dictionary-encoded; where given also
-        ``example_id``, ``text``, ``score.<label>``, ``cluster``, ``weight``, ``latency_ms``,
+        ``example_id``, ``text``, ``score.<label>``, ``base.<label>``, ``cluster``, ``weight``, ``latency_ms``,
         ``annotator.<name>``.
     labels : tuple of str
         The labels, in the declared order or sorted; the columns of a confusion matrix.
@@ -153,6 +153,7 @@ def read(
     prediction: str = "prediction",
     labels: Sequence[str] = (),
     scores: Mapping[str, str] | None = None,
+    base_scores: Mapping[str, str] | None = None,
     text: str | None = None,
     slices: Sequence[str] = (),
     cluster: str | None = None,
@@ -173,6 +174,8 @@ def read(
         All allowed labels, in order. By default all that occur in either column, sorted.
     scores : mapping of str to str, optional
         Label → column with its probability, 0 … 1.
+    base_scores : mapping of str to str, optional
+        The same before keyword rules on top; of all labels that the model knows, declared or not.
     text, slices, cluster, weight, example_id, latency_ms, annotators
         Further columns; a missing slice value becomes ``(missing)``. A slice column of more than 20 different numbers
         is cut at its quartiles. A slice may also be one that the texts yield, ``text_length`` and the others of
@@ -197,8 +200,8 @@ def read(
     if derived and not text:
         raise DataError(f"slice {derived[0]!r} comes from the texts; name their column with 'text'")
     wanted = contract_columns(
-        label=label, prediction=prediction, scores=scores, text=text, cluster=cluster, weight=weight,
-        slices=[column for column in slices if column not in derived],
+        label=label, prediction=prediction, scores=scores, base_scores=base_scores, text=text, cluster=cluster,
+        weight=weight, slices=[column for column in slices if column not in derived],
         example_id=example_id, latency_ms=latency_ms, annotators=annotators,
     )  # fmt: skip
     table = select(frame, list(wanted.values()))
@@ -225,6 +228,7 @@ def contract_columns(
     label: str,
     prediction: str,
     scores: Mapping[str, str] | None = None,
+    base_scores: Mapping[str, str] | None = None,
     text: str | None = None,
     slices: Sequence[str] = (),
     cluster: str | None = None,
@@ -240,6 +244,7 @@ def contract_columns(
     }  # fmt: skip
     wanted |= {name: column for name, column in optional.items() if column}
     wanted |= {f"score.{name}": column for name, column in (scores or {}).items()}
+    wanted |= {f"base.{name}": column for name, column in (base_scores or {}).items()}
     wanted |= {f"slice.{column}": column for column in slices}
     return wanted | {f"annotator.{column}": column for column in annotators}
 

@@ -19,7 +19,7 @@ from mlflow_evalplus.core.counts import Margin
 from mlflow_evalplus.core.intervals import ROUNDING, Estimates, effective_rows, quantile, small_sample, wilson
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.scores import BINS, LEAST, MAX_OFF, ScoredRows, Sums, scored_labels
-from mlflow_evalplus.results import Calibration, CalibrationBin, Estimate
+from mlflow_evalplus.results import Estimate
 
 MIN_ROWS = 30
 MIN_CLASS_ROWS = 5
@@ -47,8 +47,8 @@ def estimate_scores(rows: ScoredRows, margin: Margin, confidence: float = 0.95) 
     - ``brier``: mean of ``Σ_i (p_i - [label is i])²``, 0 … 2 (Brier, 1950, doi:10.1175/1520-0493(1950)078).
     - ``top_2_accuracy``: share of rows with at most one score above that of their label; from three labels on.
     - ``ece``: ``Σ_bins n_b / n · |hits_b - confidence_b|`` over ten bins of the highest score, equal in width,
-      0 … 1 (Guo et al., 2017, arXiv:1706.04599). Noise never cancels in it: that of a perfectly calibrated model
-      is about ``√(bins / n)`` too large; so the lower bound is that of the bins' gaps less their noise.
+      0 … 1 (Guo et al., 2017, arXiv:1706.04599). Noise never cancels in it: a perfectly calibrated model
+      shows ``Calibration.noise``; so the lower bound is that of the bins' gaps less their noise.
     - ``roc_auc[label]``: probability that a row with this label is scored higher for it than a row without,
       ties half, 0 … 1 (DeLong et al., 1988, doi:10.2307/2531595); undefined where either is missing. Student's t on
       the rows of the smaller class. Exact up
@@ -147,35 +147,6 @@ def _less_noise(sums: Sums, place: IntArray, gaps: FloatArray) -> FloatArray:
     mean = np.divide(gaps, weights, out=np.zeros(n_bins), where=weights > 0)
     noise = x_xx - 2 * mean * x_ww + mean**2 * squares
     return np.asarray(np.sqrt(np.maximum(gaps**2 - noise, 0)).reshape(-1, BINS).sum(axis=1))
-
-
-def calibration(rows: ScoredRows, margin: Margin, confidence: float = 0.95) -> Calibration | None:
-    """Return the bins of confidence over all examples with the share of hits in each; None without probabilities.
-
-    Intervals are Wilson's, clustered rows taken as independent.
-    """
-    if not rows.complete:
-        return None
-    sums = rows.calibration(margin)
-    place = sums.cells["bin"].astype(np.int64)
-    z = float(stats.norm.ppf((1 + confidence) / 2))
-
-    def total(entries: FloatArray) -> FloatArray:
-        return np.bincount(place, entries, BINS).astype(np.float64)
-
-    n, weights, squares = total(sums.n), total(sums.weights), total(sums.squares)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sure, right = (total(sums.values[name][0]) / weights for name in ("confidence", "right"))
-        lower, upper = wilson(np.clip(right, 0, 1), weights**2 / squares, z)
-    return Calibration(
-        tuple(
-            CalibrationBin(
-                i / BINS, (i + 1) / BINS, int(n[i]), float(sure[i]),
-                Estimate(float(right[i]), float(lower[i]), float(upper[i]), int(n[i]), bool(n[i] < MIN_ROWS)),
-            )
-            for i in np.flatnonzero(n).tolist()
-        )
-    )  # fmt: skip
 
 
 def _ranking(sums: Sums, margin: Margin) -> _Found:

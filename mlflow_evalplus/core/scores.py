@@ -17,6 +17,7 @@ from mlflow_evalplus.core.columns import FloatArray, IntArray
 from mlflow_evalplus.core.counts import Margin
 from mlflow_evalplus.core.engines import Source, collect, label_values
 from mlflow_evalplus.core.predictions import Predictions
+from mlflow_evalplus.core.thresholds import cell
 
 EXACT_ROWS = 100_000  # up to here scores are compared exactly, above in bins
 LEAST = 2.0**-52  # a probability of 0 is taken as this, as scikit-learn does
@@ -32,7 +33,8 @@ class ScoredRows:
     Attributes
     ----------
     frame : narwhals data frame, eager or lazy
-        ``y`` (index of the label), ``p0`` … (scores), the columns in `slices`, and maybe ``w`` and ``g`` (cluster).
+        ``y`` (index of the label), ``hit`` (whether the prediction is right), ``p0`` … (scores), the columns in
+        `slices`, and maybe ``w`` and ``g`` (cluster).
     labels : tuple of str
     scored : tuple of int
         Indices of the labels that have a score; from ``len(labels)`` on those that only the model knows.
@@ -100,12 +102,21 @@ class ScoredRows:
         return self.sums(margin, {}, values)
 
     def calibration(self, margin: Margin) -> Sums:
-        """Return sums of each row's confidence and hit, per bin of confidence."""
+        """Return sums of each row's confidence and whether its most probable label is right, per bin of confidence.
+
+        Rows are apart where only one of that label and the answer given is right.
+        """
         own, confidence = _chosen(self.labels), nw.max_horizontal(*self._scores)
         bins = (confidence * float(BINS)).floor().clip(upper_bound=BINS - 1.0)
         right = (own >= confidence).cast(nw.Float64)
+        apart = (nw.col("hit").cast(nw.Float64) - right).abs()
         values = {"gap": right - confidence, "confidence": confidence, "right": right}
-        return self.sums(margin, {"bin": bins}, values)
+        return self.sums(margin, {"bin": bins, "apart": apart}, values)
+
+    def confidence(self, margin: Margin) -> Sums:
+        """Return sums of each row's right answers, per cell of confidence; see `thresholds`."""
+        confidence = nw.max_horizontal(*self._scores)
+        return self.sums(margin, {"cell": cell(confidence)}, {"right": nw.col("hit").cast(nw.Float64)})
 
     def ranking(self, margin: Margin, index: int) -> Sums:
         """Return the numbers of rows with and without one label, per score for it (per bin, above 100,000 rows)."""
@@ -151,7 +162,8 @@ def of_predictions(predictions: Predictions) -> ScoredRows | None:
     if not scored:
         return None
     slices = {column: f"s{place}" for place, column in enumerate(predictions.slice_columns)}
-    columns: dict[str, Any] = {"y": predictions.label_codes("label")}
+    label = predictions.label_codes("label")
+    columns: dict[str, Any] = {"y": label, "hit": label == predictions.label_codes("prediction")}
     columns |= {f"p{i}": predictions.table[f"score.{known[i]}"] for i in scored}
     columns |= {key: predictions.table[f"slice.{column}"] for column, key in slices.items()}
     columns |= {key: predictions.table[name] for key, name in OPTIONAL.items() if name in given}
@@ -164,16 +176,20 @@ def of_source(source: Source, labels: tuple[str, ...]) -> ScoredRows | None:
     known, scored = scored_labels(labels, keys)
     if not scored:
         return None
-    label = nw.col(keys["label"])
-    codes = [(value, labels.index(name)) for value, name in label_values(source)]
-    columns = {
-        "y": reduce(lambda rest, pair: nw.when(label == pair[0]).then(pair[1]).otherwise(rest), codes, nw.lit(-1))
-    }
+    label, answer = (_coded(source, name, labels) for name in ("label", "prediction"))
+    columns = {"y": label, "hit": label == answer}
     columns |= {f"p{i}": nw.col(keys[f"score.{known[i]}"]).cast(nw.Float64) for i in scored}
     columns |= {key: nw.col(keys[name]) for key, name in OPTIONAL.items() if name in keys}
     slices = {name.removeprefix("slice."): key for name, key in keys.items() if name.startswith("slice.")}
     frame = source.frame.select(*(nw.col(key) for key in slices.values()), **columns)
     return ScoredRows(frame, labels, scored, slices, source.n)
+
+
+def _coded(source: Source, column: str, labels: Sequence[str]) -> nw.Expr:
+    """Return the place of each row's value among the labels; -1 for a prediction that is none of them."""
+    value = nw.col(source.keys[column])
+    codes = [(own, labels.index(name)) for own, name in label_values(source, column) if name in labels]
+    return reduce(lambda rest, pair: nw.when(value == pair[0]).then(pair[1]).otherwise(rest), codes, nw.lit(-1))
 
 
 def scored_labels(labels: tuple[str, ...], given: Iterable[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:

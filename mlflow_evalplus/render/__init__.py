@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlflow_evalplus.render import confusion, cost_latency, slices
-from mlflow_evalplus.results import Confusion, Drawable, Latency, Slices
+from mlflow_evalplus.render import abstention, calibration, confusion, cost_latency, learning_curve, slices
+from mlflow_evalplus.results import Abstention, Calibration, Confusion, Drawable, Latency, LearningCurve, Slices
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,4 +19,10 @@ def figure(result: Drawable) -> Figure:
         return slices.figure(result)
     if isinstance(result, Latency):
         return cost_latency.figure(result)
+    if isinstance(result, LearningCurve):
+        return learning_curve.figure(result)
+    if isinstance(result, Calibration):
+        return calibration.figure(result)
+    if isinstance(result, Abstention):
+        return abstention.figure(result)
     raise TypeError(f"{type(result).__name__} has no picture")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mlflow_evalplus.render import markdown
 from mlflow_evalplus.render.classes import measured
+from mlflow_evalplus.render.data_checks import other_notes, untrusted
 from mlflow_evalplus.render.summary import MARKS
 from mlflow_evalplus.results import Evaluation, Gate, Outcome, Sampling
 
@@ -28,13 +29,13 @@ def page(evaluation: Evaluation, run: str, run_id: str = "") -> str:
     run_id : str
     """
     verdict = evaluation.verdict
-    notes = (*verdict.notes, *evaluation.notes)[:MAX_NOTES]
     parts = [
         f"## {MARKS[verdict.outcome]}: {markdown.escape(run)}",
+        *(f"**{markdown.escape(error, limit=600)}**" for error in untrusted(evaluation)),
         markdown.escape(verdict.sentence, limit=600),
         _gates(verdict.gates, f"{evaluation.confidence:.0%}"),
         _plan(verdict.plan),
-        *(f"> {markdown.escape(note, limit=600)}" for note in notes),
+        *(f"> {markdown.escape(note, limit=600)}" for note in other_notes(evaluation)[:MAX_NOTES]),
         _origin(evaluation, run_id),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
+from mlflow_evalplus.render.data_checks import untrusted
 from mlflow_evalplus.render.html import visible
 from mlflow_evalplus.results import Evaluation, Gate, Outcome
 
@@ -46,7 +47,9 @@ def junit(evaluation: Evaluation, run: str, run_id: str = "") -> str:
         "run": run, "run_id": run_id, "verdict": verdict.outcome.value,
         "baseline": verdict.baseline, "requirements_digest": asked.digest if asked else "",
         "data_digest": evaluation.data_digest,
-        "examples": str(evaluation.n), **{f"note_{i}": note for i, note in enumerate(verdict.notes, start=1)},
+        "examples": str(evaluation.n),
+        **{f"data_error_{i}": error for i, error in enumerate(untrusted(evaluation), start=1)},
+        **{f"note_{i}": note for i, note in enumerate(verdict.notes, start=1)},
     }  # fmt: skip
     return _document(run, cases, facts)
 

@@ -5,21 +5,38 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Container
+from functools import partial
 from typing import Any
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.attribution.attribute import attribute
-from mlflow_evalplus.render import charts, cost_latency, examples, html, labels, summary
+from mlflow_evalplus.render import (
+    abstention,
+    calibration,
+    charts,
+    cost_latency,
+    data_checks,
+    examples,
+    html,
+    labels,
+    rule_effects,
+    summary,
+)
 from mlflow_evalplus.render.classes import interval
 from mlflow_evalplus.render.confusion import MAX_LABELS, columns, largest_errors
 from mlflow_evalplus.results import Confusion, Estimate, Evaluation, Gate, Outcome, number
 from mlflow_evalplus.results.attribution import Attribution, Source
 from mlflow_evalplus.results.causes import CAUSES
+from mlflow_evalplus.results.data_checks import DataChecks
+from mlflow_evalplus.results.difference import points
 from mlflow_evalplus.results.labels import LabelQuality
+from mlflow_evalplus.results.rule_effects import VERDICTS, RuleEffects
 
 MAX_BYTES = 490_000
 SHARES = (1.0, 0.5, 0.25, 0.1, 0.03)  # of the rows and examples: the first with which the page is small enough
-MOST = {"gates": 100, "classes": 60, "slices": 200, "findings": 50, "sources": 20, "notes": 50}
+MOST = {
+    "gates": 100, "classes": 60, "slices": 200, "findings": 50, "sources": 20, "notes": 50, "rules": 100, "data": 40,
+}  # fmt: skip
 MAX_PAIRS = 3
 TITLES = {
     "accuracy": "accuracy", "f1_macro": "F1 macro", "balanced_accuracy": "balanced accuracy",
@@ -96,9 +113,11 @@ def _known(evaluation: Evaluation, run_name: str) -> dict[str, Any]:
         "weighted": not math.isclose(evaluation.confusion.n, evaluation.n),
         "class_metrics": _class_metrics(evaluation),
         "costs": cost_latency.rows(evaluation),
+        "calibrated": _calibrated(evaluation),
         "busy": cost_latency.busy(evaluation.latency) if evaluation.latency and evaluation.latency.busy else "",
         "TITLES": TITLES,
         "CAUSES": CAUSES,
+        "VERDICTS": VERDICTS,
         "MARKS": {outcome: text.split()[0] for outcome, text in summary.MARKS.items()},
         "names": names,
     }
@@ -113,8 +132,11 @@ def _rows(evaluation: Evaluation, share: float) -> dict[str, Any]:
         "slices": evaluation.slices.rows[: few["slices"]],
         "errors": _errors(evaluation.attribution, few["sources"]),
         "quality": _quality(evaluation, few["sources"]),
+        "rules": _rules(evaluation.rule_effects, few["rules"]),
+        "data": _data(evaluation.data_checks, few["data"]),
         "findings": evaluation.discovery.rows[: few["findings"]] if evaluation.discovery else (),
-        "notes": (*evaluation.verdict.notes, *evaluation.notes)[: few["notes"]],
+        "notes": data_checks.other_notes(evaluation)[: few["notes"]],
+        "untrusted": data_checks.untrusted(evaluation),
     }
 
 
@@ -193,6 +215,23 @@ def _matrix(confusion: Confusion, listed: Container[examples.Place]) -> dict[str
     }
 
 
+def _calibrated(evaluation: Evaluation) -> dict[str, Any] | None:
+    """Return what the section on calibration shows; None where there are no probabilities."""
+    bins, curve = evaluation.calibration, evaluation.abstention
+    if bins is None or not bins.bins:
+        return None
+    return {
+        "bins": [(calibration.name(b), b) for b in bins.bins],
+        "sentence": calibration.sentence(evaluation),
+        "curve": curve,
+        "answer": abstention.sentence(curve) if curve else "",
+        "area": calibration.area(evaluation),
+        "points": [(abstention.answered(point), point) for point in abstention.shown(curve)] if curve else [],
+        "known": abstention.known(curve) if curve else [],
+        "low": abstention.lowest(curve) if curve else 0.0,
+    }
+
+
 def _class_metrics(evaluation: Evaluation) -> list[str]:
     shown = ("recall", "precision", "f1", "roc_auc")
     return [metric for metric in shown if any(metric in row.metrics for row in evaluation.classes.rows)]
@@ -220,6 +259,25 @@ def _errors(attribution: Attribution | None, limit: int) -> dict[str, Any] | Non
         "pushes": [(pair, [row for row in rows if (row.label, row.prediction) == pair][:limit]) for pair in pairs],
         "how": attribution.words,
     }
+
+
+def _rules(effects: RuleEffects | None, limit: int) -> dict[str, Any] | None:
+    """Return what keyword rules do: sentences, and the rules to show, what to drop first."""
+    if effects is None:
+        return None
+    brief = partial(html.visible, limit=rule_effects.MAX_PATTERN)
+    advice = [f"{verb} {rule_effects.named(rules, brief)}: {why}" for verb, rules, why in rule_effects.advice(effects)]
+    return {
+        "effects": effects, "headline": rule_effects.headline(effects), "advice": advice[: rule_effects.MAX_ADVICE],
+        "rows": rule_effects.ranked(effects)[:limit], "change": points(effects.net), "points": points,
+    }  # fmt: skip
+
+
+def _data(checks: DataChecks | None, limit: int) -> dict[str, Any] | None:
+    """Return what is wrong with the data: a headline and the findings, errors first."""
+    if checks is None:
+        return None
+    return {"headline": data_checks.headline(checks), "rows": data_checks.ranked(checks)[:limit], "n": len(checks.rows)}
 
 
 def _quality(evaluation: Evaluation, limit: int) -> dict[str, Any] | None:

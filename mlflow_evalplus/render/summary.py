@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mlflow_evalplus import names
-from mlflow_evalplus.render import actions, labels, markdown
+from mlflow_evalplus.core.abstention import launch_accuracy
+from mlflow_evalplus.render import abstention, actions, labels, markdown
 from mlflow_evalplus.render.classes import interval, measured
 from mlflow_evalplus.render.confusion import largest_errors
+from mlflow_evalplus.render.data_checks import other_notes, untrusted
 from mlflow_evalplus.render.slices import gap
 from mlflow_evalplus.results import Evaluation, Gate, Outcome
 
@@ -18,6 +20,7 @@ def page(evaluation: Evaluation) -> str:
     """Return the page that opens a run."""
     parts = [
         f"## {MARKS[evaluation.verdict.outcome]}",
+        *_untrusted(evaluation),
         _figures(evaluation),  # before sentences of different lengths: the rows of several runs stand side by side
         markdown.escape(evaluation.verdict.sentence, limit=600),
         actions.table(evaluation.attribution.actions) if evaluation.attribution else "",
@@ -25,20 +28,25 @@ def page(evaluation: Evaluation) -> str:
         _ceiling(evaluation),
         _gates(evaluation.verdict.gates),
     ]
-    notes = (*evaluation.verdict.notes, *evaluation.notes)
-    parts += [f"> {markdown.escape(note, limit=600)}" for note in notes]
+    parts += [f"> {markdown.escape(note, limit=600)}" for note in other_notes(evaluation)]
     return "\n\n".join(part for part in parts if part)
 
 
 def description(evaluation: Evaluation) -> str:
     """Return a run's description: the same page after the answer in two lines, as MLflow folds away what follows."""
-    heading, rest = page(evaluation).split("\n\n", 1)
+    n_first = 1 + len(untrusted(evaluation))
+    blocks = page(evaluation).split("\n\n")
+    first_blocks, rest = "\n\n".join(blocks[:n_first]), "\n\n".join(blocks[n_first:])
     steps = (
         [f"{row.text} ({row.summary})" for row in evaluation.attribution.actions.rows] if evaluation.attribution else []
     )
     first = next(iter(steps + next_steps(evaluation)), "")
     next_step = f" **Next:** {markdown.escape(first, limit=300)}." if first else ""
-    return f"{heading}\n\nAccuracy {interval(evaluation.metrics['accuracy'])}.{next_step}\n\n{rest}"
+    return f"{first_blocks}\n\nAccuracy {interval(evaluation.metrics['accuracy'])}.{next_step}\n\n{rest}"
+
+
+def _untrusted(evaluation: Evaluation) -> list[str]:
+    return [f"**{markdown.escape(error, limit=600)}**" for error in untrusted(evaluation)]
 
 
 def _figures(evaluation: Evaluation) -> str:
@@ -53,6 +61,9 @@ def _figures(evaluation: Evaluation) -> str:
 def next_steps(evaluation: Evaluation) -> list[str]:
     """Return what else to do next, what stands in the table of actions left out."""
     steps = []
+    partly = abstention.step(evaluation.abstention) if evaluation.abstention else ""
+    if partly and evaluation.verdict.outcome is not Outcome.PASS:
+        steps.append(partly)
     attributed = evaluation.attribution is not None
     weak = [row for row in evaluation.slices.rows if row.weak]
     if weak and not attributed:
@@ -90,9 +101,7 @@ def _ceiling(evaluation: Evaluation) -> str:
 
 def launch(evaluation: Evaluation) -> float | None:
     """Return the accuracy over all examples that the requirements ask for."""
-    asked = evaluation.requirements.thresholds if evaluation.requirements else ()
-    least = [t.min for t in asked if t.metric == "accuracy" and t.min is not None and not (t.slice or t.every)]
-    return max(least, default=None)
+    return launch_accuracy(evaluation.requirements)
 
 
 def _gates(gates: tuple[Gate, ...]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from rich import box
 from rich.console import RenderableType
@@ -10,16 +11,23 @@ from rich.table import Table
 from rich.text import Text
 
 from mlflow_evalplus.render import labels as words
+from mlflow_evalplus.render import rule_effects as by_rule
 from mlflow_evalplus.render.classes import interval, measured
 from mlflow_evalplus.render.comparison import COLOURS
+from mlflow_evalplus.render.data_checks import untrusted
+from mlflow_evalplus.render.html import visible
 from mlflow_evalplus.render.slices import gap
 from mlflow_evalplus.render.summary import KEY_FIGURES
 from mlflow_evalplus.results import Evaluation, Verdict
+from mlflow_evalplus.results.difference import points
 from mlflow_evalplus.results.labels import LabelQuality
+from mlflow_evalplus.results.rule_effects import VERDICTS, RuleEffects
 
 MAX_WEAK = 10
 MAX_ACTIONS = 5
 MAX_QUEUE = 10
+MAX_PATTERN = 50
+MAX_TEXT = 200
 
 
 def verdict(verdict: Verdict) -> Table:
@@ -36,7 +44,7 @@ def verdict(verdict: Verdict) -> Table:
 
 
 def overview(evaluation: Evaluation) -> Iterator[RenderableType]:
-    """Yield the key figures, the weak slices, what to do next, the gates and the verdict."""
+    """Yield the key figures, the weak slices, what to do next, the gates, the verdict, and errors in the data."""
     figures = Table("metric", f"value [{evaluation.confidence:.0%} interval]", box=box.SIMPLE_HEAD)
     for key in KEY_FIGURES:
         if key in evaluation.metrics:
@@ -54,6 +62,8 @@ def overview(evaluation: Evaluation) -> Iterator[RenderableType]:
     if evaluation.verdict.gates:
         yield verdict(evaluation.verdict)
     yield Text(f"{evaluation.n:,} examples. {evaluation.verdict.sentence}")
+    for error in untrusted(evaluation):
+        yield Text(error, style="red")
 
 
 def labels(quality: LabelQuality, launch: float | None = None) -> Iterator[RenderableType]:
@@ -72,6 +82,33 @@ def labels(quality: LabelQuality, launch: float | None = None) -> Iterator[Rende
     if quality.adjudicate:
         yield Text(words.disputed(quality, MAX_QUEUE))
     yield Text("\n".join(words.sentences(quality, launch=launch).values()))
+
+
+def rules(effects: RuleEffects) -> Iterator[RenderableType]:
+    """Yield accuracy without and with keyword rules, a row for each rule, and what to do."""
+    shown = partial(visible, limit=MAX_PATTERN)
+    rows = [("without", interval(effects.base_accuracy)), ("with all rules", interval(effects.accuracy))]
+    yield _grid(["accuracy", f"points {points(effects.net)}"], rows)
+    table = Table("rule", "pattern", "label", "fired", "fixed", "broke", "points", "verdict", box=box.SIMPLE_HEAD)
+    for rule in by_rule.ranked(effects):
+        counts = (f"{n:,}" for n in (rule.fired, rule.moves.fixed, rule.moves.broken))
+        net = points(rule.net) if rule.moves.changed else ""
+        named = (str(rule.number), shown(rule.pattern), visible(rule.effect))
+        cells = (*named, *counts, net, VERDICTS[rule.verdict])
+        table.add_row(*map(Text, cells))
+    yield table
+    lines = [f"{verb} {by_rule.named(found, shown)}: {why}" for verb, found, why in by_rule.advice(effects)]
+    yield Text("\n".join([by_rule.headline(effects), *lines, *effects.notes]))
+
+
+def rule_texts(effects: RuleEffects, texts: Mapping[str, str | None], limit: int) -> Text:
+    """Return the first texts that each rule broke and fixed, by their ids, under its number and pattern."""
+    lines = []
+    for rule in by_rule.ranked(effects):
+        for done, ids in (("broke", rule.broken_examples[:limit]), ("fixed", rule.fixed_examples[:limit])):
+            lines += [f"{by_rule.named([rule], visible)} {done}:"] * bool(ids)
+            lines += [f"  {visible(key)}: {visible(texts[key] or '', MAX_TEXT)}" for key in ids]
+    return Text("\n".join(lines))
 
 
 def _grids(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[RenderableType]:

@@ -3,6 +3,8 @@
 Each table has ``.frame()`` (pandas) and each picture ``.figure()`` (matplotlib).
 """
 
+from mlflow_evalplus.results.abstention import Abstention as Abstention
+from mlflow_evalplus.results.abstention import AbstentionPoint as AbstentionPoint
 from mlflow_evalplus.results.attribution import Attribution as Attribution
 from mlflow_evalplus.results.attribution import Source as Source
 from mlflow_evalplus.results.causes import Action as Action
@@ -17,6 +19,10 @@ from mlflow_evalplus.results.classes import Confusion as Confusion
 from mlflow_evalplus.results.comparison import Comparison as Comparison
 from mlflow_evalplus.results.comparison import Difference as Difference
 from mlflow_evalplus.results.comparison import SliceDifference as SliceDifference
+from mlflow_evalplus.results.data_checks import DataChecks as DataChecks
+from mlflow_evalplus.results.data_checks import DataFinding as DataFinding
+from mlflow_evalplus.results.data_checks import DataRow as DataRow
+from mlflow_evalplus.results.data_checks import Level as Level
 from mlflow_evalplus.results.difference import DifferencePart as DifferencePart
 from mlflow_evalplus.results.difference import DifferenceSplit as DifferenceSplit
 from mlflow_evalplus.results.difference import MixRate as MixRate
@@ -31,6 +37,10 @@ from mlflow_evalplus.results.labels import LabelMeasure as LabelMeasure
 from mlflow_evalplus.results.labels import LabelQuality as LabelQuality
 from mlflow_evalplus.results.latency import Footprint as Footprint
 from mlflow_evalplus.results.latency import Latency as Latency
+from mlflow_evalplus.results.learning_curve import LearningCurve as LearningCurve
+from mlflow_evalplus.results.learning_curve import LearningPoint as LearningPoint
+from mlflow_evalplus.results.learning_curve import MoreLabels as MoreLabels
+from mlflow_evalplus.results.learning_curve import PowerLaw as PowerLaw
 from mlflow_evalplus.results.measures import Calibration as Calibration
 from mlflow_evalplus.results.measures import CalibrationBin as CalibrationBin
 from mlflow_evalplus.results.slices import Discovery as Discovery

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow_evalplus import names
 from mlflow_evalplus.requirements import Requirements
+from mlflow_evalplus.results.abstention import Abstention
 from mlflow_evalplus.results.attribution import Attribution
 from mlflow_evalplus.results.classes import Classes, Confusion
+from mlflow_evalplus.results.data_checks import DataChecks
 from mlflow_evalplus.results.estimate import Estimate
 from mlflow_evalplus.results.evidence import Evidence
 from mlflow_evalplus.results.labels import LabelQuality
 from mlflow_evalplus.results.latency import Latency
 from mlflow_evalplus.results.measures import Calibration
+from mlflow_evalplus.results.rule_effects import RuleEffects
 from mlflow_evalplus.results.slices import Discovery, Slices
 from mlflow_evalplus.results.verdict import NO_VERDICT, Verdict
 
@@ -32,12 +35,16 @@ class Evaluation:
     metrics : dict of str to Estimate
         Keyed by ``names.METRICS``; ``error_cost`` where errors are priced; ``names.SCORE_METRICS`` where every label
         has a probability; custom metrics by their names.
-    classes, confusion, slices, discovery, calibration, latency, verdict
-        See their own classes; ``discovery`` is None where it was not asked, ``calibration`` without probabilities,
-        ``latency`` where no model was asked.
+    classes, confusion, slices, discovery, calibration, abstention, latency, verdict
+        See their own classes; ``discovery`` is None where it was not asked, ``calibration`` and ``abstention`` without
+        probabilities, ``latency`` where no model was asked.
     attribution, label_quality
         Why this score, and how good the labels are; None before ``attribute`` has looked, and ``label_quality`` where
         there are neither annotators nor probabilities.
+    rule_effects : RuleEffects or None
+        What each keyword rule on top of the model does; None where it has none.
+    data_checks : DataChecks or None
+        What is wrong with training rows and test rows; None where the training rows were not given.
     evidence : tuple of Evidence
         What an online experiment and people's ratings say, where it was added.
     cost_per_1000 : float or None
@@ -68,9 +75,12 @@ class Evaluation:
     data_digest: str
     discovery: Discovery | None = None
     calibration: Calibration | None = None
+    abstention: Abstention | None = None
     latency: Latency | None = None
     attribution: Attribution | None = None
     label_quality: LabelQuality | None = None
+    rule_effects: RuleEffects | None = None
+    data_checks: DataChecks | None = None
     cost_per_1000: float | None = None
     evidence: tuple[Evidence, ...] = ()
     verdict: Verdict = NO_VERDICT

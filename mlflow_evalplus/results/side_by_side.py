@@ -142,6 +142,8 @@ class SideBySide:
         The newest runs on the same test set, oldest first.
     notes : tuple of str
         What a reader must know, for example figures that are not comparable.
+    remarks : tuple of str
+        What the runs were asked besides: is a model for each scenario worth it, what would more labels buy.
     """
 
     evaluations: Mapping[str, Evaluation]
@@ -156,3 +158,4 @@ class SideBySide:
     front: Front | None = None
     history: tuple[Iteration, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()

@@ -15,11 +15,13 @@ import pandas as pd
 from mlflow_evalplus import requirements as asked
 from mlflow_evalplus.core.attribution.attribute import attribute
 from mlflow_evalplus.core.columns import column_names, require_columns
+from mlflow_evalplus.core.data.checks import Columns
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.files import read_file
 from mlflow_evalplus.core.text import derived_slices
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking.data_checks import with_data_checks
 from mlflow_evalplus.tracking.reader import load
 from mlflow_evalplus.tracking.writer import log as log_evaluation
 
@@ -79,7 +81,14 @@ def evaluate_file(path: str, request: Request, *, prediction: str = "prediction"
         cluster=request.cluster, example_id=request.example_id, annotators=request.annotators,
         requirements=request.requirements,
     )  # fmt: skip
-    evaluation = attribute(evaluation, **request.reasons)
+    reasons = request.reasons
+    evaluation = attribute(evaluation, **reasons)
+    wanted = evaluation.requirements or asked.load(request.requirements)
+    columns = Columns(
+        request.text or wanted.task.text_column, request.label or wanted.task.label,
+        tuple(wanted.slices if request.slices is None else request.slices), wanted.cluster, (),
+    )  # fmt: skip
+    evaluation = with_data_checks(evaluation, reasons["training"], frame, columns, request.annotators)
     if not request.log:
         return evaluation, None
     with _run(request) as run_id:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CONFIG_KEYS = (
     "requirements", "slices", "intersections", "text", "cluster", "weight", "example_id", "annotators",
     "scores", "metrics", "confidence", "discover", "extra_columns", "latency_requests", "footprint", "training",
-    "rules", "max_predictions",
+    "rules", "applied_rules", "max_predictions",
 )  # fmt: skip
 # Of MLflow's own evaluators: without nesting, one evaluator_config goes to all evaluators.
 MLFLOW_KEYS = (
@@ -46,9 +46,10 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
     ``discover``, ``extra_columns`` (a data frame of slice columns that `feature_names` hides), ``latency_requests``
     (200; 0 times nothing), ``footprint`` (True: load time, size and memory are measured in a fresh process, some
     seconds per model; False leaves that out; or the folder where a model that was not logged is saved), and for the
-    reasons of the errors ``training`` (a data frame of the rows that the model learnt from), ``rules`` (keyword rules)
-    and ``max_predictions`` (how many texts with a word left out a model that is not linear may be asked for; 0, since a
-    request may cost money).
+    reasons of the errors ``training`` (a data frame of the rows that the model learnt from, which are checked against
+    the test rows too), ``rules`` (keyword rules) and ``max_predictions`` (how many texts with a word left out a model
+    that is not linear may be asked for; 0, since a request may cost money). ``applied_rules`` are the keyword rules
+    that the model itself has on top of its scores, which it returns as ``base.<label>``: what each does is told.
     """
 
     name = "evalplus"
@@ -87,17 +88,21 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
 def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str | None = None) -> Evaluation:
     """Evaluate a model (or predictions) on an MLflow ``EvaluationDataset`` without logging."""
     from mlflow_evalplus.core import custom
+    from mlflow_evalplus.core.applied_rules import base_columns
     from mlflow_evalplus.core.attribution.attribute import attribute
+    from mlflow_evalplus.core.data.checks import Columns
     from mlflow_evalplus.core.evaluation import evaluate_predictions
     from mlflow_evalplus.core.predictions import read
+    from mlflow_evalplus.core.rule_effects import with_rule_effects
+    from mlflow_evalplus.tracking.data_checks import with_data_checks
     from mlflow_evalplus.tracking.explainer import explainer_of
-    from mlflow_evalplus.tracking.scoring import ask
+    from mlflow_evalplus.tracking.scoring import ask, inputs_only
 
     custom.check(config.get("metrics") or ())
     wanted = _requirements(config)
     rows, features, named = _named_rows(dataset, config, wanted)
     scores = dict(config.get("scores") or {})
-    latency, hidden, notes = None, list[str | None](), _notes(dataset)
+    latency, hidden, notes, scored = None, list[str | None](), _notes(dataset), [*wanted.task.labels, *scores]
     reasons = _reasons(config)
     if model is not None:
         read(rows, prediction=named["label"], **named)  # what is wrong with the data is said before the model is asked
@@ -108,16 +113,23 @@ def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str 
             footprint=config.get("footprint", True),
         )  # fmt: skip
         scores, latency = _with_answers(rows, answers, wanted.task.labels), answers.latency
-        notes += answers.notes
+        notes, scored = notes + answers.notes, [*scored, *answers.scores]
     elif dataset.has_predictions:
         rows["__prediction"] = dataset.predictions_data
     else:
         raise DataError("neither a model nor predictions were given to mlflow.models.evaluate")
-    predictions = read(rows, prediction="__prediction", scores=scores, **named)
+    base = base_columns(
+        rows, "base" if model is None else "__base", named["label"], "__prediction",
+        known=scored if config.get("applied_rules") is None else None,
+    )  # fmt: skip
+    predictions = read(rows, prediction="__prediction", scores=scores, base_scores=base, **named)
     evaluation = evaluate_predictions(
         predictions, wanted, latency=latency, notes=notes, metrics=config.get("metrics") or ()
     )
-    evaluation = attribute(evaluation, **reasons)
+    evaluation = with_rule_effects(attribute(evaluation, **reasons), config.get("applied_rules"))
+    seen = () if model is None else list(map(str, inputs_only(model, features, hidden).columns))
+    columns = Columns(named["text"], named["label"], wanted.slices, wanted.cluster, seen)
+    evaluation = with_data_checks(evaluation, config.get("training"), rows, columns, named["annotators"])
     if model is None or not named["text"]:
         return evaluation
     explain = partial(explainer_of, model, features, named["text"], predictions.labels, hidden=hidden, output=output)
@@ -154,8 +166,9 @@ def _named_rows(
 def _with_answers(rows: pd.DataFrame, answers: Answers, labels: tuple[str, ...]) -> dict[str, str]:
     """Add a model's answers to the rows; return label → column of its scores."""
     rows["__prediction"] = answers.predictions
-    for name, values in answers.scores.items():
-        rows[f"__score.{name}"] = values
+    for kind, given in (("score", answers.scores), ("base", answers.base)):
+        for name, values in given.items():
+            rows[f"__{kind}.{name}"] = values
     declared = labels or answers.scores  # an answer that is not declared is counted as (other)
     return {name: f"__score.{name}" for name in answers.scores if name in declared}
 
@@ -166,6 +179,7 @@ def _reasons(config: dict[str, Any]) -> dict[str, Any]:
     from mlflow_evalplus.core.columns import column_names
 
     load_rules(config.get("rules"))
+    load_rules(config.get("applied_rules"))
     if config.get("training") is not None:
         column_names(config["training"])
     budget = config.get("max_predictions", 0)

@@ -15,14 +15,17 @@ from mlflow_evalplus import names
 from mlflow_evalplus.core import cost
 from mlflow_evalplus.render import (
     attribution,
+    calibration,
     classes,
     confusion,
     cost_latency,
+    data_checks,
     discovery,
     figures,
     labels,
     markdown,
     report,
+    rule_effects,
     slices,
     summary,
 )
@@ -104,8 +107,19 @@ def _classes(evaluation: Evaluation) -> Iterator[Item]:
 
 
 def _calibration(evaluation: Evaluation) -> Iterator[Item]:
-    if evaluation.calibration:
-        yield Table(names.CALIBRATION_TABLE, evaluation.calibration.frame())
+    bins, curve = evaluation.calibration, evaluation.abstention
+    if bins:
+        yield Table(names.CALIBRATION_TABLE, bins.frame())
+    if not (bins and curve):
+        return
+    yield Page(names.CALIBRATION_PAGE, calibration.page(evaluation))
+    yield Figure(names.CALIBRATION_FIGURE, calibration.whole_figure(bins, curve))
+    yield Table(names.ABSTENTION_TABLE, curve.frame())
+    yield Metric("calibration/aurc", curve.aurc)
+    if curve.launch is not None:
+        yield Metric("calibration/coverage_at_launch", curve.choice.coverage.value if curve.choice else 0.0)
+    if curve.choice:
+        yield Metric("calibration/threshold_at_launch", curve.choice.threshold)
 
 
 def _cost_latency(evaluation: Evaluation) -> Iterator[Item]:
@@ -171,6 +185,28 @@ def _attribution(evaluation: Evaluation) -> Iterator[Item]:
         yield Metric(f"errors_by_cause/{cause.name}", cause.share_of_errors)
 
 
+def _rules(evaluation: Evaluation) -> Iterator[Item]:
+    found = evaluation.rule_effects
+    if found is None:
+        return
+    yield Page(names.RULES_PAGE, rule_effects.page(found))
+    yield Table(names.RULES_TABLE, found.frame())
+    yield Metric("rules/fixed", found.moves.fixed)
+    yield Metric("rules/broken", found.moves.broken)
+    for side, value in (("", found.net.value), ("_lower", found.net.lower), ("_upper", found.net.upper)):
+        yield Metric(f"rules/net{side}", value)
+
+
+def _data(evaluation: Evaluation) -> Iterator[Item]:
+    checks = evaluation.data_checks
+    if checks:
+        yield Page(names.DATA_PAGE, data_checks.page(checks))
+        yield Table(names.DATA_TABLE, checks.frame())
+        yield Metric("data/n_errors", len(checks.errors))
+        yield Metric("data/n_warnings", len(checks.warnings))
+        yield Metric("data/duplicates_across", checks.duplicates_across)
+
+
 def _labels(evaluation: Evaluation) -> Iterator[Item]:
     quality = evaluation.label_quality
     if quality is None:
@@ -191,8 +227,8 @@ def _report(evaluation: Evaluation) -> Iterator[Item]:
 # The list that is walked for every evaluation; a new analysis adds its line here. Those of many metrics come last, so
 # that they do not crowd out the others.
 ANALYSES: tuple[Callable[[Evaluation], Iterator[Item]], ...] = (
-    _summary, _confusion, _attribution, _labels, _discovery, _calibration, _cost_latency, _classes, _slices,
-    _report,
+    _summary, _confusion, _attribution, _rules, _data, _labels, _discovery, _calibration, _cost_latency, _classes,
+    _slices, _report,
 )  # fmt: skip
 
 

@@ -38,10 +38,15 @@ def _processor() -> str:
 
 
 def _cores() -> str:
+    whole, usable = os.cpu_count() or 1, usable_cores()
+    return f"{usable:g} cores" if usable == whole else f"{usable:g} of {whole} cores"
+
+
+def usable_cores() -> float:
+    """Return how many cores this process may use: a container's limit may be 1.5 of 64."""
     whole = os.cpu_count() or 1
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else whole
-    usable = min(float(affinity), _limit(Path("/sys/fs/cgroup")))
-    return f"{usable:g} cores" if usable == whole else f"{usable:g} of {whole} cores"
+    return min(float(affinity), _limit(Path("/sys/fs/cgroup")))
 
 
 def _limit(cgroup: Path) -> float:

@@ -125,6 +125,12 @@ def find_runs(given: Sequence[str] = (), experiment: str | None = None) -> list[
     return [run for run, name in zip(runs, series, strict=True) if name == newest][::-1] if newest else runs[:1]
 
 
+def described(run: Run) -> str:
+    """Return which run it is: ``run words (57f4d122…) of experiment sentiment``."""
+    experiment = store.client().get_experiment(run.info.experiment_id).name
+    return f"run {run.info.run_name} ({run.info.run_id[:8]}…) of experiment {experiment}"
+
+
 def without_runs() -> str:
     """Return where was looked, without a password."""
     return f"MLflow at {store.without_password(mlflow.get_tracking_uri())}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PyFuncModel
 
+from mlflow_evalplus.core.applied_rules import score_columns
 from mlflow_evalplus.core.columns import require_columns
 from mlflow_evalplus.core.latency import percentiles, throughput
 from mlflow_evalplus.errors import DataError, shorten
@@ -27,12 +28,16 @@ PREDICTION_COLUMNS = ("prediction", "predictions", "label", "labels")
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model said: one prediction per row, class probabilities where it gives them; `notes` on what failed."""
+    """What a model said: one prediction per row, class probabilities where it gives them; `notes` on what failed.
+
+    `base` are the probabilities before keyword rules on top, of a model that gives these too.
+    """
 
     predictions: Sequence[Any]
     scores: Mapping[str, Sequence[float]]
     latency: Latency
     notes: tuple[str, ...] = ()
+    base: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def ask(
@@ -95,7 +100,7 @@ def ask(
     if requests and footprint:
         found, why = fresh.measure(model, features, footprint)
         latency, notes = replace(latency, footprint=found), (*notes, *why)
-    return Answers(predictions, scores, latency, notes)
+    return Answers(predictions, scores, latency, notes, read_base(raw))
 
 
 def _timed(
@@ -215,6 +220,19 @@ def read_output(
         f"the model returned an array of shape {values.shape}; one label per row is read, or a matrix of "
         f"probabilities with one column per label ({len(classes)} labels are known: {shorten(classes)})"
     )
+
+
+def read_base(raw: Any) -> dict[str, Sequence[float]]:
+    """Return label → scores of the ``base.<label>`` columns of what a model returned, in its order.
+
+    Examples
+    --------
+    >>> read_base(pd.DataFrame({"prediction": ["yes"], "base.yes": [0.8], "base.no": [0.2]}))
+    {'yes': [0.8], 'no': [0.2]}
+    """
+    if not isinstance(raw, pd.DataFrame):
+        return {}
+    return {label: raw[column].tolist() for label, column in score_columns(map(str, raw.columns), "base").items()}
 
 
 def _read_frame(frame: pd.DataFrame, output: str | None) -> tuple[Sequence[Any], dict[str, Sequence[float]]]:

@@ -47,6 +47,12 @@ class Series:
     notes: tuple[str, ...] = ()
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the runs' tags answer besides."""
+        said = (run.data.tags.get(names.TAG_REMARK, "") for run in self.runs.values())
+        return tuple(line for text in said for line in text.splitlines() if line)
+
+    @property
     def winner(self) -> str:
         """The run to take."""
         return self.choice.winner
@@ -75,7 +81,7 @@ class Series:
             reason=self.reason, choice=self.choice, family=self.family, difference=self.difference,
             changes={name: changes(self.evaluations[name], base) for name in self.comparisons},
             front=front(self.evaluations),
-            history=history(self.runs, self.evaluations, self.baseline), notes=self.notes,
+            history=history(self.runs, self.evaluations, self.baseline), notes=self.notes, remarks=self.remarks,
         )  # fmt: skip
 
     @cached_property

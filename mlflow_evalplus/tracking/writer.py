@@ -96,12 +96,13 @@ def log_batch(
     *,
     params: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
+    step: int = 0,
 ) -> None:
-    """Log metrics, params and tags in one call."""
+    """Log metrics (of one `step`), params and tags in one call."""
     now = get_current_time_millis()
     client.log_batch(
         run_id,
-        metrics=[LoggedMetric(key, value, now, 0) for key, value in (metrics or {}).items()],
+        metrics=[LoggedMetric(key, value, now, step) for key, value in (metrics or {}).items()],
         params=[Param(key, value) for key, value in (params or {}).items()],
         tags=[RunTag(key, value) for key, value in (tags or {}).items()],
     )

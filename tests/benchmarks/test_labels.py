@@ -24,8 +24,8 @@ from mlflow_evalplus.core.confident_learning import flagged
 from mlflow_evalplus.core.consensus import dawid_skene, majority
 from mlflow_evalplus.core.labels import label_quality_of
 from mlflow_evalplus.core.predictions import read
-from recipes.sentiment.candidates import CANDIDATES
-from recipes.sentiment.data import split
+from recipes.classifiers.linear import PIPELINES
+from recipes.data.split import split
 from tests.benchmarks.timing import medians
 from tests.conftest import REAL_DATA
 from tests.core.test_ceiling import flipped
@@ -93,7 +93,7 @@ def test_the_ceiling_of_labels_of_which_5_percent_are_flipped() -> None:
 def test_what_a_word_model_says_of_the_labels_of_dynasent() -> None:
     examples, votes = (pd.read_csv(DYNASENT / name) for name in ("examples.csv", "votes.csv"))
     parts = split(examples.drop(columns="split"), text="text", label="label", seed=0)
-    model = CANDIDATES["words"].make(0).fit(parts.train["text"], parts.train["label"])
+    model = PIPELINES["words"](0).fit(parts.train["text"], parts.train["label"])
     labels = list(model.classes_)
     test = parts.test.assign(**dict(zip(labels, model.predict_proba(parts.test["text"]).T, strict=True)))
     test["prediction"] = test[labels].idxmax(axis=1)

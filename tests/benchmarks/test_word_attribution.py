@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from mlflow_evalplus.core.attribution.linear_text import linear_text
 from mlflow_evalplus.core.attribution.word_attribution import attribute_words
 from mlflow_evalplus.core.predictions import Predictions, read
-from recipes.sentiment.candidates import CANDIDATES
+from recipes.classifiers.linear import PIPELINES
 from tests.benchmarks.timing import medians
 from tests.conftest import REAL_DATA
 
@@ -50,7 +50,7 @@ def trained(pipeline: Pipeline, rows: pd.DataFrame) -> Predictions:
 
 @pytest.mark.parametrize("name", ["words", "words_chars"])
 def test_it_costs_at_most_half_more_than_to_vectorise_and_predict(name: str) -> None:
-    rows, pipeline = messages(), CANDIDATES[name].make(0)
+    rows, pipeline = messages(), PIPELINES[name](0)
     with threadpool_limits(1, "blas"):
         predictions = trained(pipeline, rows)
         texts = rows["text"].tolist()

@@ -13,6 +13,7 @@ import yaml
 
 import mlflow_evalplus as ep
 from mlflow_evalplus.results import Estimate, Latency
+from mlflow_evalplus.results.data_checks import NOT_TRUSTED
 from tests.cli import test_commands
 from tests.cli.test_commands import Cli, gates, logged
 
@@ -58,6 +59,16 @@ def test_gate_says_what_cannot_be_relied_on(cli: Cli, frame: pd.DataFrame) -> No
     assert "Latency was measured while other processes used 60% of the machine" in words
     assert len(cli("gate", "new", "--baseline", "old", "--json").json["notes"]) == 3
     assert cli("gate", "old", "--json").json["notes"] == []
+
+
+def test_gate_says_an_error_in_the_data_beside_the_verdict(cli: Cli, frame: pd.DataFrame) -> None:
+    error = f"{NOT_TRUSTED} 10 of 60 test texts are training texts."
+    with mlflow.start_run(run_name="words"):
+        ep.log(replace(ep.evaluate(frame), notes=(error, "Another.")))
+    printed = cli("gate", "words").out
+    assert "words (" in printed
+    assert error in printed[printed.index("words (") :]
+    assert cli("gate", "words", "--json").json["data_errors"] == [error]
 
 
 def test_gate_takes_the_winner_of_the_newest_series(cli: Cli, frame: pd.DataFrame) -> None:

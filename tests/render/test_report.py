@@ -316,7 +316,7 @@ def test_the_answer_opens_the_page_and_what_to_do_follows() -> None:
     shown = " ".join(" ".join(read.texts).split())
     assert shown.index("iteration-3") < shown.index("Fail") < shown.index("Accuracy at least 0.99: ")
     order = ["What to do next", "Key figures", "Requirements", "Confusion matrix", "Classes", "Slices",
-             "Where the errors come from", "Calibration"]  # fmt: skip
+             "Where the errors come from", "Calibration and abstention"]  # fmt: skip
     titles = [shown.rindex(f" {title} ") for title in ("What to do next", "Key figures", "Confusion matrix", "Classes")]
     assert titles == sorted(titles)
     sections = re.findall(r'<h2 id="[\w-]+">(.*?)</h2>', page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tests.core.attribution.test_word_attribution import LABELS, WORDS, messages
 from tests.tracking.test_scoring import saved
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*An input example was not provided")
-RECIPE = Path(__file__).parents[2] / "recipes" / "sentiment" / "model.py"
+RECIPE = Path(__file__).parents[2] / "recipes" / "classifiers" / "serving.py"
 TEXT_ONLY = ModelSignature(Schema([ColSpec("string", "text")]))
 CODE = """
 import mlflow
@@ -104,13 +105,14 @@ def test_any_other_scikit_learn_model_is_asked_for_probabilities(tmp_path: Path)
 def test_the_recipes_model_is_explained_by_the_pipeline_that_it_keeps(rules: bool, tmp_path: Path) -> None:
     frame = messages()
     pipeline = make_pipeline(CountVectorizer(), LogisticRegression()).fit(frame["text"], frame["label"])
-    skops.io.dump(pipeline, tmp_path / "pipeline.skops")
-    artifacts = {"pipeline": str(tmp_path / "pipeline.skops")}
-    if rules:
-        (tmp_path / "rules.yaml").write_text("[{pattern: great, label: negative, weight: 9.0}]")
-        artifacts["rules"] = str(tmp_path / "rules.yaml")
+    folder = tmp_path / "fitted"
+    folder.mkdir()
+    skops.io.dump(pipeline, folder / "pipeline.skops")
+    on_top = [{"pattern": "great", "label": "negative", "weight": 9.0}] if rules else []
+    content = {"kind": "linear", "labels": pipeline.classes_.tolist(), "rules": on_top}
+    (folder / "model.json").write_text(json.dumps(content))
     mlflow.pyfunc.save_model(
-        str(tmp_path / "model"), python_model=str(RECIPE), artifacts=artifacts, signature=TEXT_ONLY,
+        str(tmp_path / "model"), python_model=str(RECIPE), artifacts={"model": str(folder)}, signature=TEXT_ONLY,
         pip_requirements=["skops"],
     )  # fmt: skip
     frame.loc[3, "text"] = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,28 +20,44 @@ from mlflow_evalplus.errors import DataError, did_you_mean, shorten
 
 MAX_P = 0.001  # of a word's fixes against its breaks, one-sided, in the rows that propose it
 MAX_TERMS = 30_000
+MAX_WEIGHT = 1e6  # log-odds of 1,000 are certainty already
 MIN_ROWS = 6
 STREAM = 93_510  # of the folds, apart from that of data simulated with the same seed
 N_FOLDS = 10
+KEYS = ("pattern", "label", "weight", "note")
+SPACES = "\t\n\r"
 
 Rules = str | Path | Mapping[str, str] | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Where the pattern matches, whatever the case, the label is meant."""
+    """Where the pattern matches, whatever the case, the label is meant.
+
+    Attributes
+    ----------
+    pattern : re.Pattern
+    label : str
+    weight : float or None
+        What a rule on top of a model adds to the label's log-odds; None where it decides the label. Rules that explain
+        errors need none.
+    """
 
     pattern: re.Pattern[str]
     label: str
+    weight: float | None = None
 
 
 def load_rules(source: Rules | None) -> tuple[Rule, ...]:
     r"""Return the rules of a YAML file, of a list of mappings with ``pattern`` and ``label``, or of pattern → label.
 
+    A mapping may have a ``weight`` too, see `Rule`, and a ``note`` for people, which does nothing.
+
     Raises
     ------
     DataError
-        The file cannot be read, or a rule has no pattern or label, or its pattern is no regular expression.
+        The file cannot be read, or a rule has no pattern or label, a key that is unknown, a pattern that is no regular
+        expression or holds a control character, or a weight that is no number.
 
     Examples
     --------
@@ -72,10 +89,35 @@ def _rule(number: int, row: Any) -> Rule:
             raise DataError(f"keyword rule {number} is {row!r}; it needs {key!r}.{did_you_mean(key, map(str, known))}")
         if row[key] in (None, ""):  # an empty pattern would match every text
             raise DataError(f"keyword rule {number} is {row!r}; its {key!r} is empty")
+    unknown = next((str(key) for key in known if key not in KEYS), None)
+    if unknown is not None:  # a mistyped weight would make a rule that decides
+        raise DataError(f"keyword rule {number} has the unknown key {unknown!r}; keys are {list(KEYS)}."
+                        + did_you_mean(unknown, KEYS))  # fmt: skip
+    return Rule(_pattern(number, str(row["pattern"])), _label(number, row["label"]), _weight(number, row.get("weight")))
+
+
+def _pattern(number: int, pattern: str) -> re.Pattern[str]:
+    control = next((c for c in pattern if unicodedata.category(c) == "Cc" and c not in SPACES), None)
+    if control:
+        raise DataError(
+            f"keyword rule {number} has the pattern {pattern!r}, with the control character {control!r}: in double "
+            r"quotes YAML reads '\b' so; use single quotes (in Python a raw string, r'\b')"
+        )
     try:
-        return Rule(re.compile(str(row["pattern"]), re.IGNORECASE), _label(number, row["label"]))
+        return re.compile(pattern, re.IGNORECASE)
     except (re.error, OverflowError, RecursionError) as error:
-        raise DataError(f"keyword rule {number}: {row['pattern']!r} is no regular expression: {error}") from None
+        raise DataError(f"keyword rule {number}: {pattern!r} is no regular expression: {error}") from None
+
+
+def _weight(number: int, weight: Any) -> float | None:
+    if weight is None:
+        return None
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not abs(weight) <= MAX_WEIGHT:
+        raise DataError(
+            f"keyword rule {number} has the weight {weight!r}; give what it adds to the log-odds of its label, such as "
+            "1.5, or leave it out: then the rule decides"
+        )
+    return float(weight)
 
 
 def _label(number: int, label: Any) -> str:

@@ -52,11 +52,20 @@ def test_rules_come_from_a_file_a_list_or_a_mapping(tmp_path: Path) -> None:
         ([{"pattern": "a{1,99999999999}", "label": "neutral"}], "is no regular expression"),
         ({"*": "neutral"}, "is no regular expression: nothing to repeat"),
         (7, "keyword rules are int; give a list"),
+        ([{"pattern": "x", "label": "a", "wieght": 2}], "the unknown key 'wieght'; keys .* Did you mean 'weight'"),
+        ([{"pattern": "\bplease", "label": "a"}], r"control character '\\x08': in double .* use single quotes"),
     ],
 )  # fmt: skip
 def test_a_wrong_rule_is_named_with_what_is_wrong(source: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
         load_rules(source)
+
+
+def test_the_shipped_rules_load_and_a_note_or_a_tab_does_no_harm() -> None:
+    shipped = load_rules(Path(__file__).parents[3] / "recipes" / "sentiment" / "rules.yaml")
+    assert len(shipped) > 10
+    (rule,) = load_rules([{"pattern": "a\tb", "label": "a", "note": "asked for by support"}])
+    assert (rule.pattern.pattern, rule.weight) == ("a\tb", None)
 
 
 def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
@@ -95,6 +104,18 @@ def test_a_number_is_the_label_that_the_data_have(label: Any, written: str) -> N
 def test_what_is_no_label_is_refused(label: Any, said: str) -> None:
     with pytest.raises(DataError, match=said):
         load_rules([{"pattern": "x", "label": label}])
+
+
+def test_a_weight_is_what_a_rule_on_top_adds_and_without_one_it_decides() -> None:
+    rules = load_rules([{"pattern": "x", "label": "a", "weight": weight} for weight in (1.5, -2, None)])
+    assert [rule.weight for rule in rules] == [1.5, -2.0, None]
+    assert load_rules({"x": "a"})[0].weight is None
+
+
+@pytest.mark.parametrize("weight", ["much", True, float("nan"), float("inf"), [1], 1e300])
+def test_what_is_no_weight_is_refused(weight: Any) -> None:
+    with pytest.raises(DataError, match=r"rule 1 has the weight .* log-odds .* or leave it out"):
+        load_rules([{"pattern": "x", "label": "a", "weight": weight}])
 
 
 PIECES = ("refund", "REFUND", "退款", "thanks", "late", " ")

@@ -1,0 +1,1 @@
+"""Checks of labelled data: duplicates, conflicts, leaks, drift."""
