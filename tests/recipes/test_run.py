@@ -21,9 +21,13 @@ from mlflow_evalplus import names, requirements
 from mlflow_evalplus.tracking import footprint, timing
 from mlflow_evalplus.tracking.comparison_run import log_comparison
 from mlflow_evalplus.tracking.series import Series, compare_runs
-from recipes.sentiment import data
+from recipes.classifiers import linear
+from recipes.classifiers.candidate import Candidate
+from recipes.data.sources import load as load_rows
+from recipes.data.split import split
 from recipes.sentiment.__main__ import main
-from recipes.sentiment.candidates import CANDIDATES, Candidate, choose
+from recipes.sentiment.candidates import DEFAULT, choose
+from recipes.sentiment.data import SHIPPED
 from recipes.sentiment.run import SHIPPED_REQUIREMENTS
 from recipes.sentiment.train import Task, run_series
 
@@ -32,15 +36,15 @@ VOTES = ("annotator_a", "annotator_b")
 
 
 def few_messages(n: int = 200) -> pd.DataFrame:
-    return data.load(data.SHIPPED).sample(n, random_state=0, ignore_index=True)
+    return load_rows(SHIPPED).frame.sample(n, random_state=0, ignore_index=True)
 
 
 def series_of(candidates: Sequence[Candidate]) -> Series:
     task = Task(
-        requirements.load(SHIPPED_REQUIREMENTS), "text", "label", VOTES, seed=0, source="t",
+        requirements.load(SHIPPED_REQUIREMENTS), "text", "label", VOTES, seed=0, source=load_rows(SHIPPED).source,
         latency_requests=3, footprint=False,
     )  # fmt: skip
-    return run_series(candidates, data.split(few_messages(), text="text", label="label"), task)[0]
+    return run_series(candidates, split(few_messages(), text="text", label="label"), task)[0]
 
 
 def all_runs() -> list[Run]:
@@ -136,7 +140,7 @@ def test_a_series_is_one_run_per_candidate_and_a_comparison_with_the_right_figur
 def test_all_candidates_are_scored_on_the_same_rows_with_the_right_figures(store: str) -> None:
     series = series_of(choose(""))
     runs = all_runs()
-    assert_one_run_each_and_a_comparison(runs, list(CANDIDATES))
+    assert_one_run_each_and_a_comparison(runs, list(DEFAULT))
     by_name = {run.info.run_name: run for run in runs if run.info.run_name != "comparison"}
     for run in by_name.values():
         assert_figures_are_right(run)
@@ -150,12 +154,56 @@ def test_all_candidates_are_scored_on_the_same_rows_with_the_right_figures(store
             key = names.comparison_key(by_name["majority"].info.run_id, "accuracy", "diff")
             assert run.data.metrics[key] == pytest.approx(accuracy - baseline, abs=1e-12)
         assert rows[name]["label"].reindex(best.index).eq(best["label"]).all()
-    agreeing = data.split(few_messages(), text="text", label="label").train
+    agreeing = split(few_messages(), text="text", label="label").train
     assert by_name["consensus"].data.params["n_train"] == str(agreeing["annotator_a"].eq(agreeing["annotator_b"]).sum())
     page = mlflow.artifacts.load_text(
         f"runs:/{next(r for r in runs if r.info.run_name == 'comparison').info.run_id}/{names.COMPARISON_PAGE}"
     )
-    assert all(name.replace("_", r"\_") in page for name in CANDIDATES)
+    assert all(name.replace("_", r"\_") in page for name in DEFAULT)
+
+
+@pytest.mark.slow
+def test_what_was_asked_besides_is_said_by_every_later_comparison(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`compare` refreshes the comparison of the recipe: what only the recipe knew would be lost."""
+    few_messages(400).to_csv("few.csv", index=False)
+    options = ["--data", "few.csv", "--candidates", "words,words+by:language+temperature", "--learning-curve", "true"]
+    done = command(monkeypatch, *options)
+    assert done.exit_code == 0, done.output
+    runs = [run for run in all_runs() if run.data.tags[names.TAG_KIND] == names.KIND_EVALUATION]
+    ours = sorted(runs, key=lambda run: run.data.tags[names.TAG_ITERATION])
+    series = compare_runs(ours)
+    assert sum("more labels like these would buy" in line or "learning curve" in line for line in series.remarks) == 2
+    assert sum("add the candidate 'words+temperature'" in line for line in series.remarks) == 1
+    for text in (done.stdout.replace("\n", " "), series.page.replace("\\", ""), series.report):
+        assert "words+by:language+temperature: add the candidate" in " ".join(text.replace("&#39;", "'").split())
+    (model,) = (entry.model_id for entry in ours[1].outputs.model_outputs)
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model}"))
+    assert (folder / "artifacts" / "model" / "model.json").is_file()
+    assert ours[1].data.params["by"] == "language"
+
+
+def test_rules_of_ones_own_lie_on_top_and_are_judged(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = few_messages(150)
+    frame["label"] = frame["label"].str.upper()
+    frame.to_csv("moods.csv", index=False)
+    Path("mine.yaml").write_text("- {pattern: 'refund|退款', label: NEGATIVE, weight: 1.5}\n", encoding="utf-8")
+    done = command(monkeypatch, "--data", "moods.csv", "--candidates", "words+rules", "--rules", "mine.yaml")
+    assert done.exit_code == 0, done.output
+    (run,) = (run for run in all_runs() if run.info.run_name == "words+rules")
+    assert "refund" in mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/{names.RULES_PAGE}")
+    assert {"base.NEGATIVE", "score.NEGATIVE"} <= set(logged_rows(run).columns)
+
+
+def test_what_is_wrong_with_the_data_is_said_before_anything_is_trained(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = few_messages(200).assign(split=["train"] * 140 + ["test"] * 60)
+    frame.loc[150:154, "label"] = "Positive"
+    frame.to_csv("dirty.csv", index=False)
+    done = command(monkeypatch, "--data", "dirty.csv", "--candidates", "words")
+    assert done.exit_code == 0, done.output
+    said = done.stdout.index("Data, error:")
+    assert said < done.stdout.index("words: word TF-IDF")
 
 
 def test_scores_are_probabilities_whose_largest_is_the_prediction(store: str) -> None:
@@ -166,13 +214,17 @@ def test_scores_are_probabilities_whose_largest_is_the_prediction(store: str) ->
     assert scores.idxmax(axis=1).str.removeprefix("score.").tolist() == rows["prediction"].tolist()
 
 
-def test_a_failing_candidate_leaves_its_run_failed_and_none_running(store: str) -> None:
+def test_a_failing_candidate_leaves_its_run_failed_and_none_running(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(seed: int) -> Pipeline:
         raise RuntimeError("out of memory, say")
 
+    monkeypatch.setitem(linear.PIPELINES, "words_chars", broken)
     with pytest.raises(RuntimeError, match="out of memory"):
-        series_of([CANDIDATES["majority"], Candidate("broken", "fails", broken), CANDIDATES["words"]])
-    assert {run.info.run_name: run.info.status for run in all_runs()} == {"majority": "FINISHED", "broken": "FAILED"}
+        series_of(choose("majority,words_chars,words"))
+    statuses = {run.info.run_name: run.info.status for run in all_runs()}
+    assert statuses == {"majority": "FINISHED", "words_chars": "FAILED"}
     assert mlflow.active_run() is None
 
 
@@ -212,6 +264,14 @@ def command(monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
         ("--data unlabelled.csv --requirements any.yaml", "7 of 120 rows have no 'label'"),
         ("--data single.csv --requirements any.yaml", "cannot be parted"),
         ("--candidates word", "unknown candidate 'word'"),
+        ("--candidates words+by:chanel", "column 'chanel' is not in the data"),
+        ("--candidates words --settings epochs", "setting 'epochs': write name=value"),
+        ("--candidates words --settings epoch=3", "unknown setting 'epoch'"),
+        ("--candidates words+by:message_id", "different values; a candidate can have a model for each"),
+        ("--candidates words+by:label", "holds the labels; a candidate has a model for each value of another column"),
+        ("--data tickets.csv --candidates words+temperature --test-size 0.5", "leave '+temperature' out"),
+        ("--data moods.csv --candidates words+rules", "no rule of rules.yaml is for one of the labels"),
+        ("--candidates words+rules --rules none.yaml", "the keyword rules 'none.yaml' cannot be read"),
     ],
 )
 def test_bad_input_is_one_error_and_no_run(
@@ -225,6 +285,7 @@ def test_bad_input_is_one_error_and_no_run(
     tickets.assign(label="neutral").to_csv("one_label.csv", index=False)
     tickets.assign(label=tickets["label"].mask(tickets.index < 7)).to_csv("unlabelled.csv", index=False)
     tickets.head(1).to_csv("single.csv", index=False)
+    tickets.assign(label=tickets["label"].str.upper()).to_csv("moods.csv", index=False)
     done = command(monkeypatch, *options.split())
     assert done.exit_code == 1
     assert done.stderr.count("Error:") == 1
@@ -305,7 +366,7 @@ def test_mlflow_run_does_it_all_and_its_own_run_carries_the_comparison(store: st
     done = mlflow_run()
     assert done.returncode == 0, done.stderr[-3000:]
     runs = all_runs()
-    assert_one_run_each_and_a_comparison(runs, list(CANDIDATES))
+    assert_one_run_each_and_a_comparison(runs, list(DEFAULT))
     (project,) = (run for run in runs if "mlflow.project.entryPoint" in run.data.tags)
     assert project.info.run_name == "comparison"
     assert project.data.tags[names.TAG_SERIES] == project.info.run_id

@@ -1,0 +1,1 @@
+"""Classifiers of texts: how they are trained, put together and served."""
