@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus.core.columns import FloatArray
 from mlflow_evalplus.core.counts import count_cells
-from mlflow_evalplus.core.intervals import influence, quantile
+from mlflow_evalplus.core.intervals import ROUNDING, influence, quantile
 from mlflow_evalplus.core.metrics import OVERALL, Metric, of_classes
 from mlflow_evalplus.core.paired import count_pairs, difference_bounds, differences, pair
 from mlflow_evalplus.core.predictions import Predictions, read
@@ -31,8 +31,8 @@ def on_all_cells(metric: Metric, a: Predictions, b: Predictions) -> tuple[FloatA
     behind = metric.denominator(k, width)
     mask = np.maximum(behind[:, :, None], behind[:, None, :]).ravel()
     value = value_a - value_b
-    value = np.where(np.abs(value) < 1e-15, 0.0, value)
     span = metric.high - metric.low
+    value = np.where(np.abs(value) < ROUNDING * span, 0.0, value)  # what is rounding there is rounding here
     return value, *difference_bounds(margin, psi, value, quantile(margin, 0.95), mask, span)
 
 
