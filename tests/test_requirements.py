@@ -18,6 +18,7 @@ from mlflow_evalplus.core import metrics
 from mlflow_evalplus.errors import RequirementsError
 from recipes.data.sources import load
 from recipes.sentiment.data import SHIPPED
+from tests.generated import inputs
 
 RECIPE = SHIPPED.with_name("requirements.yaml")
 
@@ -134,7 +135,7 @@ def test_a_threshold_that_says_nothing_sensible_is_refused(threshold: dict[str, 
 
 
 @pytest.mark.parametrize("metric", names.ALL_METRICS)
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=inputs(20))
 @given(st.floats(-3, 3) | st.integers(-3, 200), st.sampled_from(["min", "max"]))
 def test_a_bound_is_taken_where_the_metric_can_be(metric: str, bound: float, side: str) -> None:
     label = {"class": "a"} if metric in names.OF_ONE_CLASS else {}
@@ -317,7 +318,7 @@ def loaded_or_refused(source: Any) -> tuple[requirements.Requirements | None, st
         return None, str(error)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=inputs(200))
 @given(st.dictionaries(KEYS | st.text(max_size=4) | st.integers(), CONTENT, max_size=5))
 def test_any_mapping_loads_or_is_refused_in_words(content: dict[Any, Any]) -> None:
     loaded, refused = loaded_or_refused(content)
@@ -328,7 +329,7 @@ def test_any_mapping_loads_or_is_refused_in_words(content: dict[Any, Any]) -> No
         assert re.match(r"requirements has \d+ mistakes?:\n", refused)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=inputs(150))
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60) | CONTENT.map(lambda c: yaml.safe_dump(c)))
 def test_any_file_loads_or_is_refused_in_words(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"

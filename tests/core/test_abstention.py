@@ -18,6 +18,7 @@ from scipy import stats
 from mlflow_evalplus.core.abstention import STEP
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.results import Abstention, Evaluation
+from tests.generated import inputs
 
 LABELS = ("a", "b", "c")
 SCORES = {name: name for name in LABELS}
@@ -128,7 +129,7 @@ def test_an_answer_that_is_missing_or_not_the_most_probable_label_is_judged_as_i
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.sampled_from([0.0, 0.5, 2.0]), st.floats(0, 1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=inputs(15), deadline=None)
 def test_points_lie_apart_and_the_choice_is_one_that_clears_the_launch_accuracy(
     seed: int, n: int, signal: float, launch: float
 ) -> None:

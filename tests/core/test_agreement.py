@@ -21,6 +21,7 @@ from mlflow_evalplus.core.agreement import (
 )
 from mlflow_evalplus.results import Estimate
 from tests.conftest import REAL_DATA
+from tests.generated import inputs
 
 VOTES = REAL_DATA / "dynasent"
 matrices = st.tuples(st.integers(3, 25), st.integers(2, 5), st.integers(2, 4), st.integers(0, 2**31)).map(
@@ -43,7 +44,7 @@ def krippendorff(matrix: np.ndarray) -> float:
     return float(1 - observed / expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=inputs(50), deadline=None)
 @given(matrices)
 def test_kappas_are_those_of_statsmodels(matrix: np.ndarray) -> None:
     k = int(matrix.max()) + 1
@@ -67,7 +68,7 @@ def test_kappas_are_those_of_statsmodels(matrix: np.ndarray) -> None:
         assert cohen.value == pytest.approx(cohens_kappa(cells, return_results=False))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=inputs(50), deadline=None)
 @given(matrices, st.integers(0, 2**31))
 def test_missing_votes_are_left_out(matrix: np.ndarray, seed: int) -> None:
     gaps = np.random.default_rng(seed).random(matrix.shape) < 0.3
@@ -120,7 +121,7 @@ def test_intervals_cover_the_truth() -> None:
     assert all(920 <= n <= 980 for n in held.values()), held
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=inputs(30), deadline=None)
 @given(matrices, st.integers(0, 2**31))
 def test_a_weight_counts_like_so_many_rows(matrix: np.ndarray, seed: int) -> None:
     weights = np.random.default_rng(seed).integers(1, 5, len(matrix))

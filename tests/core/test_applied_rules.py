@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mlflow_evalplus.core.applied_rules import apply_rules, base_of
 from mlflow_evalplus.core.attribution.keyword_rules import load_rules
 from mlflow_evalplus.core.predictions import read
+from tests.generated import inputs
 
 LABELS = ["bad", "fine", "good"]
 WORDS = ["refund", "late", "thanks", "退款"]
@@ -46,7 +47,7 @@ def one_by_one(scores: list[float], text: str | None, rules: list[dict[str, Any]
     return [math.exp(log - max(logs)) / total for log in logs]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=inputs(100))
 @given(TEXTS, RULES, st.integers(0, 2**32 - 1))
 def test_scores_with_rules_are_those_of_the_definition(
     texts: list[str | None], rules: list[dict[str, Any]], seed: int

@@ -12,6 +12,7 @@ from mlflow_evalplus.core.changes import MAX_ROWS, changes
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.errors import ComparisonError
 from mlflow_evalplus.results import Evaluation
+from tests.generated import inputs
 
 LABELS = ("no", "perhaps", "yes")
 
@@ -38,7 +39,7 @@ def rows(n: int, seed: int) -> pd.DataFrame:
     return frame
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=inputs(20), deadline=None)
 @given(st.integers(1, 120), st.integers(0, 1000), st.integers(0, 8))
 def test_fixed_and_broken_are_those_of_a_loop_over_the_rows(n: int, seed: int, limit: int) -> None:
     frame = rows(n, seed)

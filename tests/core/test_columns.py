@@ -18,6 +18,7 @@ from mlflow_evalplus.core.counts import count
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.errors import DataError
+from tests.generated import inputs
 
 
 def slices_of(values: Any) -> list[str]:
@@ -30,7 +31,7 @@ def slices_of(values: Any) -> list[str]:
 numbers = st.lists(st.integers(-2499, 2499).map(lambda k: 4.0 * k), min_size=21, max_size=60, unique=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(numbers, st.data())
 def test_many_numbers_are_cut_where_pandas_cuts_them(different: list[float], data: st.DataObject) -> None:
     values = different + data.draw(st.lists(st.sampled_from(different), max_size=60))
@@ -40,7 +41,7 @@ def test_many_numbers_are_cut_where_pandas_cuts_them(different: list[float], dat
     assert slices_of(pa.array(values)) == pd.qcut(values, 4, labels=bins).tolist()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=inputs(40))
 @given(numbers, st.integers(1, 400), st.sampled_from([min, max]))
 def test_a_bin_holds_no_number_outside_its_name(different: list[float], copies: int, which: Any) -> None:
     """Also where most rows hold the least or the greatest number, so that quartiles coincide with it."""
@@ -101,7 +102,7 @@ def test_a_label_is_written_alike_whatever_the_width_of_its_number(kind: pa.Data
     assert evaluate(table.slice(1)).labels == ("0", "2", "5")
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=inputs(30))
 @given(st.integers(1, 60), st.integers(0, 2**32 - 1), st.sampled_from([pd.DataFrame, pl.DataFrame]))
 def test_the_order_of_the_rows_leaves_no_trace_in_the_counts(n: int, seed: int, make: Any) -> None:
     """A dictionary in order of appearance would order slices, and so the digest, by the first rows."""

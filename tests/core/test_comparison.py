@@ -19,6 +19,7 @@ from mlflow_evalplus.core.comparison import compare_evaluations, mcnemar
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.errors import ComparisonError
 from mlflow_evalplus.results import Comparison, Evaluation
+from tests.generated import inputs
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def pairs(draw: st.DrawFn) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=inputs(30))
 @given(pairs())
 def test_a_difference_is_the_difference_of_the_values(frame: pd.DataFrame) -> None:
     a, b = (evaluate(frame, prediction=model, slices=["channel"]) for model in ("A", "B"))
@@ -62,7 +63,7 @@ def test_a_difference_is_the_difference_of_the_values(frame: pd.DataFrame) -> No
         assert row.metrics["accuracy"].value == pytest.approx(values[0] - values[1], abs=1e-12)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=inputs(30))
 @given(pairs())
 def test_exchanging_the_runs_changes_the_sign_only(frame: pd.DataFrame) -> None:
     forth = compared(frame, slices=["channel"], cluster="customer")
@@ -216,7 +217,7 @@ def test_pairing_makes_the_difference_sharper_than_two_separate_intervals(pair: 
     assert found.upper - found.value < 0.8 * separate
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_mcnemar_equals_statsmodels(fixed: int, broken: int) -> None:
     exact = fixed + broken < 25
@@ -259,7 +260,7 @@ def test_a_slices_differences_are_those_of_its_rows_alone(pair: pd.DataFrame) ->
         assert (found.value, found.lower, found.upper, found.p_value, found.n) == pytest.approx(expected, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=inputs(30))
 @given(pairs())
 def test_two_equal_models_do_not_differ_but_are_not_proven_equal(frame: pd.DataFrame) -> None:
     """No discordant row: the interval has the width that so many rows can show, never 0."""
@@ -269,7 +270,7 @@ def test_two_equal_models_do_not_differ_but_are_not_proven_equal(frame: pd.DataF
             assert difference.lower < -1e-3 < 1e-3 < difference.upper
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=inputs(50))
 @given(st.integers(0, 2**32 - 1), st.integers(8, 80))
 def test_classes_that_both_answer_alike_show_no_difference(seed: int, n: int) -> None:
     """Wrong answers differ, hits do not: equal recalls must not differ by what rounding leaves of them."""

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus.core import confident_learning
 from mlflow_evalplus.core.confident_learning import flagged
+from tests.generated import inputs
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=inputs(150), deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 300), st.integers(2, 5), st.sampled_from(["free", "tied", "certain"]))
 def test_any_labels_and_scores_are_judged(seed: int, n: int, k: int, kind: str) -> None:
     """Few rows over several labels, so that some have one row or none; ties and certainties; sums off by rounding."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mlflow_evalplus.core.agreement import Votes
 from mlflow_evalplus.core.consensus import LEAST, dawid_skene, majority
 from tests.conftest import REAL_DATA
+from tests.generated import inputs
 
 CROWD = REAL_DATA / "crowd"
 
@@ -51,7 +52,7 @@ def slow_dawid_skene(matrix: np.ndarray, k: int, iterations: int) -> np.ndarray:
     return posterior
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 12), st.integers(1, 5), st.integers(2, 4))
 def test_majority_is_that_of_a_count_by_hand(seed: int, n: int, m: int, k: int) -> None:
     matrix = np.random.default_rng(seed).integers(-1, k, (n, m))
@@ -67,7 +68,7 @@ def test_majority_is_that_of_a_count_by_hand(seed: int, n: int, m: int, k: int) 
         assert found.absolute[i] == (total >= 2 and max(counted.values()) > total / 2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=inputs(25), deadline=None)
 @given(st.integers(0, 2**31), st.integers(2, 3), st.integers(1, 4))
 def test_dawid_skene_is_that_of_a_plain_loop(seed: int, k: int, iterations: int) -> None:
     rng = np.random.default_rng(seed)

@@ -16,6 +16,7 @@ from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.intervals import variance
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.errors import ColumnNotFound
+from tests.generated import inputs
 
 SLICES = ["channel", "language", "line"]
 
@@ -65,7 +66,7 @@ def grouped(frame: pd.DataFrame, columns: tuple[str, ...], values: pd.Series) ->
 
 
 @pytest.mark.parametrize("max_cells", [None, 0], ids=["cube", "rows"])
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=inputs(25))
 @given(frame=frames())
 def test_counts_equal_a_groupby(max_cells: int | None, frame: pd.DataFrame) -> None:
     counts = counted(frame, max_cells, weight="weight")
@@ -80,7 +81,7 @@ def test_counts_equal_a_groupby(max_cells: int | None, frame: pd.DataFrame) -> N
 
 @pytest.mark.parametrize("weight", [None, "weight"])
 @pytest.mark.parametrize("max_cells", [None, 0], ids=["cube", "rows"])
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=inputs(20))
 @given(frame=frames(), seed=st.integers(0, 2**32 - 1))
 def test_sums_over_clusters_equal_a_loop(
     max_cells: int | None, weight: str | None, frame: pd.DataFrame, seed: int
@@ -123,7 +124,7 @@ def test_only_the_named_columns_are_crossed_and_only_so_deep(frame: pd.DataFrame
         count(predictions, ["langage"])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=inputs(25))
 @given(frame=frames(), seed=st.integers(0, 2**32 - 1))
 def test_a_weight_has_the_value_of_as_many_rows(frame: pd.DataFrame, seed: int) -> None:
     copies = np.random.default_rng(seed).integers(1, 5, len(frame))

@@ -20,6 +20,7 @@ from mlflow_evalplus.core import metrics
 from mlflow_evalplus.core.custom import CustomMetric, influences
 from mlflow_evalplus.errors import DataError, RequirementsError
 from mlflow_evalplus.results import Difference, Estimate, Evaluation, Outcome
+from tests.generated import inputs
 
 LABELS = ["negative", "neutral", "positive"]
 
@@ -96,7 +97,7 @@ def assert_twins(found: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("cluster", [None, "customer"], ids=["independent", "clustered"])
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=inputs(20))
 @given(rows(), st.sampled_from([None, "w"]))
 def test_metrics_reimplemented_say_the_same_as_the_built_in_ones(
     cluster: str | None, frame: pd.DataFrame, weight: str | None
@@ -120,7 +121,7 @@ def shares(draw: st.DrawFn) -> np.ndarray:
     return np.asarray(cells / cells.sum(axis=(1, 2), keepdims=True))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=inputs(40))
 @given(shares())
 def test_numerical_influences_are_the_exact_ones_also_of_empty_cells(p: np.ndarray) -> None:
     exact = {name: metrics.OVERALL[name].formula(p)[1] for name in TWINS} | {"lost": lost_gradient(p, tuple(LABELS))}

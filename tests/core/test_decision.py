@@ -25,6 +25,7 @@ from mlflow_evalplus.errors import RequirementsError
 from mlflow_evalplus.requirements import Threshold, load
 from mlflow_evalplus.results import Comparison, Difference, Estimate, Evaluation, Gate, Latency, Outcome
 from mlflow_evalplus.results.evidence import Evidence, EvidenceSlice
+from tests.generated import inputs
 
 SLICES = ["channel", "language", "empty"]
 NAN = Estimate(math.nan, math.nan, math.nan, 0)
@@ -170,7 +171,7 @@ def misses(found: Estimate, threshold: dict[str, Any]) -> bool:
     return found.upper < threshold.get("min", -threshold.get("margin", 0.0))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=inputs(100))
 @given(evaluations(), st.lists(thresholds(), max_size=4))
 def test_nothing_undefined_ever_passes(
     evaluated: tuple[Evaluation, Comparison | None], wanted: list[dict[str, Any]]
@@ -313,7 +314,7 @@ def wilson_at(value: float, n: float, alpha: float = 0.05) -> tuple[float, float
     return float(lower), float(upper)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=inputs(150))
 @given(st.integers(1, 400), st.data())
 def test_the_examples_needed_decide_and_one_fewer_does_not(n: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, n))
@@ -363,7 +364,7 @@ def test_the_examples_needed_decide_for_every_metric(frame: pd.DataFrame, name: 
         assert decides == [True, False]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(st.integers(10, 1000), st.sampled_from([-1, 1]), st.floats(0.01, 0.3), st.floats(1.02, 5), st.floats(0, 0.2))
 def test_the_examples_needed_for_a_paired_difference(n: int, side: int, gap: float, wide: float, margin: float) -> None:
     value, half = side * gap - margin, wide * gap

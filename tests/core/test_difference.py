@@ -24,6 +24,7 @@ from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.errors import ComparisonError
 from mlflow_evalplus.results import Difference
 from mlflow_evalplus.results.difference import DifferencePart, DifferenceSplit
+from tests.generated import inputs
 
 LABELS = ["negative", "neutral", "positive"]
 
@@ -54,7 +55,7 @@ def scores(frame: pd.DataFrame, model: str) -> tuple[float, float]:
     return sk.accuracy_score(frame["label"], answers, sample_weight=w), f1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(pairs(), st.booleans(), st.booleans())
 def test_parts_sum_to_the_difference(frame: pd.DataFrame, weighted: bool, clustered: bool) -> None:
     frame = frame if weighted else frame.assign(w=1.0)
@@ -73,7 +74,7 @@ def test_parts_sum_to_the_difference(frame: pd.DataFrame, weighted: bool, cluste
             assert accuracy_part.lower <= accuracy_part.value <= accuracy_part.upper
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=inputs(40))
 @given(pairs())
 def test_accuracy_parts_equal_a_loop_over_the_rows(frame: pd.DataFrame) -> None:
     found = split(frame, slices=["channel"], weight="w")
@@ -203,7 +204,7 @@ def test_a_class_that_only_one_model_answers_costs_the_rows_with_that_answer() -
 SMOOTH = [name for name in metrics.OVERALL if name != "precision_macro"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.sampled_from([10, 1_000, 1_000_000]))
 def test_the_mean_gradient_explains_any_smooth_metric(seed: int, k: int, n: int) -> None:
     """Also where a class has one row in a million and one model alone answers it often."""
@@ -281,6 +282,7 @@ def test_parts_have_the_error_of_a_bootstrap_of_weighted_customers(pair: pd.Data
     assert compared >= 6
 
 
+@pytest.mark.slow
 def test_intervals_of_parts_hold_what_they_promise() -> None:
     """In 300 samples of 300 rows; each part's true contribution is known."""
     rng = np.random.default_rng(5)

@@ -19,6 +19,7 @@ from mlflow_evalplus.core.folding import Population
 from mlflow_evalplus.core.predictions import Predictions, read
 from mlflow_evalplus.core.weakness import weakness
 from mlflow_evalplus.results import Discovery
+from tests.generated import inputs
 
 COLUMNS = {"channel": 3, "language": 2, "region": 5, "product": 6}
 SLICES = list(COLUMNS)
@@ -222,7 +223,7 @@ def test_too_little_to_search_is_an_empty_result(n: int, accuracy: int, depth: i
     assert (empty.n_searched, empty.frame().shape) == (0, (0, 8))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=inputs(200))
 @given(st.integers(30, 200), st.integers(300, 3000), st.floats(0.02, 0.4), st.integers(0, 2**32 - 1))
 def test_few_errors_are_tested_nearly_as_exactly_as_by_fisher(n: int, n_all: int, rate: float, seed: int) -> None:
     """Within a third of the mid-p value of the hypergeometric distribution; the normal one errs by factors."""
@@ -237,7 +238,7 @@ def test_few_errors_are_tested_nearly_as_exactly_as_by_fisher(n: int, n_all: int
         assert 0.65 < p_value / mid_p < 1.5
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=inputs(30))
 @given(st.integers(0, 2**32 - 1))
 def test_evidence_beyond_other_slices_is_that_of_mantel_and_haenszel(seed: int) -> None:
     rng = np.random.default_rng(seed)

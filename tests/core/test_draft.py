@@ -17,6 +17,7 @@ from mlflow_evalplus.core.draft_yaml import Answers
 from mlflow_evalplus.core.files import read_file
 from mlflow_evalplus.errors import ColumnNotFound, DataError, RequirementsError
 from recipes.sentiment.data import SHIPPED
+from tests.generated import inputs
 
 
 def drafted(frame: pd.DataFrame, label: str = "label") -> tuple[requirements.Requirements, str]:
@@ -106,7 +107,7 @@ def test_labels_that_are_numbers_or_truths_fit_their_own_draft() -> None:
 NAMES = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=inputs(80))
 @given(st.lists(NAMES, min_size=2, max_size=5, unique=True), NAMES.filter(lambda name: name != "label"))
 @example(["no", "1.0", "~"], "a=b")
 @example(["a: b", "# x", "&y"], "{z}")
@@ -206,7 +207,7 @@ def launches(draw: st.DrawFn) -> tuple[pd.DataFrame, Answers]:
     )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(launches(), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 def test_whatever_is_answered_is_what_the_file_asks(launch: tuple[pd.DataFrame, Answers], source: str) -> None:
     frame, answers = launch
@@ -229,7 +230,7 @@ def test_whatever_is_answered_is_what_the_file_asks(launch: tuple[pd.DataFrame, 
     assert found.prices.label == answers.label_price
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=inputs(30))
 @given(launches())
 def test_what_was_not_asked_for_can_be_taken_up_by_its_mark(launch: tuple[pd.DataFrame, Answers]) -> None:
     frame, answers = launch

@@ -22,6 +22,7 @@ from mlflow_evalplus.core import engines, scores
 from mlflow_evalplus.core.counts import crossings
 from mlflow_evalplus.errors import ColumnNotFound, DataError, EvalPlusError
 from mlflow_evalplus.results import Evaluation
+from tests.generated import inputs
 
 LAZY: dict[str, Callable[[pa.Table], Any]] = {
     "Polars lazy": lambda table: pl.from_arrow(table).lazy(),
@@ -92,7 +93,7 @@ def evaluated(frame: Any, options: dict[str, Any]) -> Evaluation:
     return ep.evaluate(frame, prediction="said so", **options)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=inputs(25))
 @given(questions())
 def test_every_engine_gives_the_identical_result(question: tuple[pa.Table, dict[str, Any]]) -> None:
     table, options = question
@@ -172,7 +173,7 @@ def test_only_the_named_columns_are_asked_for(many: pa.Table, engine: str) -> No
         ep.evaluate(trap, slices=["other"])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=inputs(15))
 @given(questions(), st.sampled_from([1, 20, 100]))
 def test_several_groupings_give_what_one_gives(question: tuple[pa.Table, dict[str, Any]], most: int) -> None:
     table, options = question
@@ -184,7 +185,7 @@ def test_several_groupings_give_what_one_gives(question: tuple[pa.Table, dict[st
             assert evaluated(of(table), options) == expected, engine
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(
     distinct=st.lists(st.integers(1, 200), min_size=1, max_size=8),
     depth=st.integers(1, 3),
@@ -254,7 +255,7 @@ def scored(draw: st.DrawFn) -> tuple[pa.Table, dict[str, Any]]:
     return pa.table(rows), {**options, **dict(chosen)}
 
 
-@settings(deadline=None, max_examples=7)
+@settings(deadline=None, max_examples=inputs(7))
 @given(scored(), st.sampled_from([scores.EXACT_ROWS, 0]))
 def test_scores_are_worth_the_same_in_every_engine(question: tuple[pa.Table, dict[str, Any]], exact_rows: int) -> None:
     table, options = question
@@ -360,7 +361,7 @@ on_spark = pytest.mark.filterwarnings("ignore::FutureWarning:pyspark.*", "ignore
 
 @pytest.mark.slow
 @on_spark
-@settings(deadline=None, max_examples=6, phases=[Phase.explicit, Phase.generate], derandomize=True)
+@settings(deadline=None, max_examples=inputs(6), phases=[Phase.explicit, Phase.generate], derandomize=True)
 @given(questions())
 def test_spark_gives_the_identical_result(spark: Any, question: tuple[pa.Table, dict[str, Any]]) -> None:
     table, options = question

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus.core.examples import confidences, examples_of_cells, read_examples
 from mlflow_evalplus.core.predictions import Predictions, read
+from tests.generated import inputs
 
 LABELS = ["a", "b", "c"]
 
@@ -35,7 +36,7 @@ def by_hand(predictions: Predictions, limit: int) -> dict[tuple[int, int], tuple
     return {cell: (len(rows), tuple(row for _, row in sorted(rows)[:limit])) for cell, rows in cells.items()}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=inputs(100))
 @given(
     st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from([*LABELS, "unknown"])), min_size=1, max_size=60),
     st.sampled_from([(), ("b",), ("a", "b", "c")]),

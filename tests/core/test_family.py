@@ -16,11 +16,12 @@ from mlflow_evalplus.core.family import family, holm
 from mlflow_evalplus.errors import ComparisonError
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.results.choice import Family
+from tests.generated import inputs
 
 COSTS = {"error_costs": {"a": {"b": 3.0}, "b": {"a": 1.0}}}
 
 
-@settings(max_examples=50)
+@settings(max_examples=inputs(50))
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_that_of_statsmodels(p_values: list[float]) -> None:
     with patch("gc.collect"):  # statsmodels calls it every time, which takes most of a second

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus.core.files import READERS, check_file, read_file
 from mlflow_evalplus.errors import DataError
+from tests.generated import inputs
 
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
@@ -47,7 +48,7 @@ def test_every_format_gives_back_the_same_rows(tmp_path: Path, suffix: str) -> N
     assert back["score"].tolist() == pytest.approx(frame["score"].tolist(), rel=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(rows=st.lists(st.tuples(TEXTS, st.sampled_from(["a", "b"])), min_size=1, max_size=6))
 @pytest.mark.parametrize("suffix", list(WRITERS))
 def test_any_text_comes_back_as_it_is_or_as_missing_where_it_is_empty(

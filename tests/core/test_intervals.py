@@ -27,6 +27,7 @@ from mlflow_evalplus.core.intervals import (
 )
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.results import Estimate
+from tests.generated import inputs
 
 LABELS = ["a", "b", "c"]
 
@@ -66,7 +67,7 @@ def assert_is_wilson(found: Estimate, hits: int, n: int, confidence: float) -> N
     assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(frames(), st.sampled_from([0.8, 0.95, 0.99]))
 def test_accuracy_precision_and_recall_have_wilsons_interval(frame: pd.DataFrame, confidence: float) -> None:
     found = estimates_of(frame, confidence)
@@ -77,7 +78,7 @@ def test_accuracy_precision_and_recall_have_wilsons_interval(frame: pd.DataFrame
             assert_is_wilson(found[f"{name}[{label}]"], (right & inside).sum(), inside.sum(), confidence)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(frames(), st.sampled_from([{}, {"cluster": "customer"}, {"weight": "weight"}]))
 def test_an_interval_holds_its_value_and_stays_in_the_metrics_range(
     frame: pd.DataFrame, options: dict[str, str]
@@ -143,7 +144,7 @@ def test_clusters_that_fare_alike_widen_the_interval(frame: pd.DataFrame) -> Non
         assert width == pytest.approx(single_width, rel=0.01)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=inputs(40))
 @given(frames(), st.sampled_from(sorted(metrics.OVERALL)))
 def test_the_weighted_clustered_variance_equals_a_loop_over_rows(frame: pd.DataFrame, name: str) -> None:
     counts = count(read(frame, labels=LABELS, cluster="customer", weight="weight"))
@@ -170,7 +171,7 @@ def test_without_any_error_the_clusters_count_not_the_rows() -> None:
     assert weighted.lower == pytest.approx(effective / (effective + stats.t.ppf(0.975, effective - 1) ** 2))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=inputs(40))
 @given(frames())
 def test_no_interval_is_narrower_than_that_of_three_times_the_rows(frame: pd.DataFrame) -> None:
     for name, found in estimates_of(frame).items():
@@ -220,7 +221,7 @@ def test_the_quantile_is_normal_and_for_clustered_rows_student_s_t(frame: pd.Dat
     assert stats.t.cdf(quantile(clustered.overall, 0.95), customers - 1) == pytest.approx([0.975])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=30))
 def test_q_values_equal_statsmodels_and_nan_is_not_counted(p_values: list[float]) -> None:
     p = np.array(p_values, dtype=float)

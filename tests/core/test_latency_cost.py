@@ -19,9 +19,10 @@ from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.requirements import Prices, load
 from mlflow_evalplus.results import Estimate, Evaluation, Footprint, Latency
 from mlflow_evalplus.results.latency import words
+from tests.generated import inputs
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=inputs(80))
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=400), st.sampled_from([0.8, 0.95, 0.99]))
 def test_percentiles_equal_numpy_and_lie_between_their_bounds(milliseconds: list[float], confidence: float) -> None:
     found = percentiles(np.array(milliseconds), confidence)
@@ -128,7 +129,7 @@ def test_a_thousand_predictions_cost_their_time_on_the_machine() -> None:
     assert math.isnan(Latency({}, 10, 0.0, "test").throughput_per_s)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=inputs(50))
 @given(st.lists(st.floats(1e-4, 10), min_size=1, max_size=60), st.sampled_from([1, 8, 128]))
 def test_throughput_is_that_of_the_median_call(seconds: list[float], size: int) -> None:
     found = throughput({size: np.array(seconds)})[size]

@@ -15,6 +15,7 @@ from mlflow_evalplus.core import metrics
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.intervals import influence
 from mlflow_evalplus.results import Evaluation
+from tests.generated import inputs
 
 UNIVERSES: list[list[Any]] = [
     ["negative", "neutral", "positive"],
@@ -77,7 +78,7 @@ def assert_equals_sklearn(result: Evaluation, y_true: list[str], y_pred: list[st
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:sklearn.*", "ignore::RuntimeWarning:sklearn.*")
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=inputs(150))
 @given(answers())
 def test_every_metric_equals_scikit_learn(both: tuple[list[Any], list[Any]]) -> None:
     labels, predictions = both
@@ -87,7 +88,7 @@ def test_every_metric_equals_scikit_learn(both: tuple[list[Any], list[Any]]) -> 
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:sklearn.*", "ignore::RuntimeWarning:sklearn.*")
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(answers(), st.randoms(use_true_random=False))
 def test_weighted_metrics_equal_scikit_learns_sample_weight(both: tuple[list[Any], list[Any]], random: Any) -> None:
     labels, predictions = both
@@ -98,7 +99,7 @@ def test_weighted_metrics_equal_scikit_learns_sample_weight(both: tuple[list[Any
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:sklearn.*", "ignore::RuntimeWarning:sklearn.*")
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=inputs(40))
 @given(answers())
 def test_a_declared_class_that_never_occurs_changes_no_metric(both: tuple[list[Any], list[Any]]) -> None:
     labels, predictions = ([None if v is None else str(v) for v in values] for values in both)
@@ -148,7 +149,7 @@ def tables(draw: st.DrawFn) -> np.ndarray:
     return np.array(cells, dtype=float).reshape(k, m)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=inputs(80))
 @given(tables())
 def test_influence_is_the_numeric_derivative(table: np.ndarray) -> None:
     """ψ(c) is the slope of the metric as rows of cell c are added, by central differences."""
@@ -168,7 +169,7 @@ def test_influence_is_the_numeric_derivative(table: np.ndarray) -> None:
             assert psi[0, i, j] == pytest.approx((up - down) / (2 * step), abs=1e-5, rel=1e-5), (metric.name, i, j)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=inputs(80))
 @given(tables())
 def test_influence_has_mean_zero_and_values_stay_in_range(table: np.ndarray) -> None:
     shares = (table / table.sum())[None]

@@ -17,6 +17,7 @@ from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.mix_rate import mix_and_rate
 from mlflow_evalplus.errors import ComparisonError
 from mlflow_evalplus.results.difference import MixRate
+from tests.generated import inputs
 
 
 def rows(**counts: tuple[int, int]) -> pd.DataFrame:
@@ -71,7 +72,7 @@ def months(draw: st.DrawFn) -> pd.DataFrame:
     })  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(months(), months(), st.sampled_from([None, "w"]), st.sampled_from([None, "customer"]))
 def test_effects_sum_to_the_difference(
     a: pd.DataFrame, b: pd.DataFrame, weight: str | None, cluster: str | None
@@ -97,7 +98,7 @@ def test_effects_sum_to_the_difference(
         assert effect.lower <= effect.value <= effect.upper
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=inputs(20))
 @given(months(), months())
 def test_exchanging_the_data_sets_changes_the_sign_only(a: pd.DataFrame, b: pd.DataFrame) -> None:
     forth, back = found(a, b), found(b, a)

@@ -14,6 +14,7 @@ from mlflow_evalplus.core.intervals import Estimates, estimate, estimate_all
 from mlflow_evalplus.core.metrics import of_classes
 from mlflow_evalplus.core.one_class import one_against_rest
 from mlflow_evalplus.core.predictions import read
+from tests.generated import inputs
 
 KINDS = ("plain", "weighted", "clustered", "both")
 
@@ -39,7 +40,7 @@ def columns(kind: str) -> dict[str, str]:
     }[kind]  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 @given(st.integers(5, 80), st.integers(2, 6), st.integers(0, 50), st.sampled_from(KINDS))
 def test_counts_of_a_class_are_those_of_labels_that_were_merged_into_the_rest(
     n: int, k: int, seed: int, kind: str
@@ -68,7 +69,7 @@ def test_counts_of_a_class_are_those_of_labels_that_were_merged_into_the_rest(
     assert place == len(found.values)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=inputs(30), deadline=None)
 @given(st.integers(5, 120), st.integers(2, 7), st.integers(0, 50), st.sampled_from(KINDS))
 def test_every_figure_of_a_class_is_the_one_that_all_cells_give(n: int, k: int, seed: int, kind: str) -> None:
     counts = count(read(rows(n, k, seed), slices=["slice"], **columns(kind)))

@@ -14,6 +14,7 @@ from mlflow_evalplus.core.metrics import OVERALL, Metric, of_classes
 from mlflow_evalplus.core.paired import count_pairs, difference_bounds, differences, pair
 from mlflow_evalplus.core.predictions import Predictions, read
 from tests.core.test_one_class import KINDS, columns, rows
+from tests.generated import inputs
 
 
 def on_all_cells(metric: Metric, a: Predictions, b: Predictions) -> tuple[FloatArray, ...]:
@@ -36,7 +37,7 @@ def on_all_cells(metric: Metric, a: Predictions, b: Predictions) -> tuple[FloatA
     return value, *difference_bounds(margin, psi, value, quantile(margin, 0.95), mask, span)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 @given(st.integers(6, 90), st.integers(2, 5), st.integers(0, 80), st.sampled_from(KINDS))
 def test_differences_are_those_of_the_whole_cube(n: int, k: int, seed: int, kind: str) -> None:
     frame = rows(n, k, seed)

@@ -15,6 +15,7 @@ from mlflow_evalplus.core.comparison import compare_evaluations
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.paired_gains import gained, share_right, sign_tests
 from mlflow_evalplus.core.predictions import Predictions, read
+from tests.generated import inputs
 
 
 def rows_of(gains: np.ndarray, **columns: object) -> tuple[Predictions, pd.DataFrame]:
@@ -27,7 +28,7 @@ def rows_of(gains: np.ndarray, **columns: object) -> tuple[Predictions, pd.DataF
     return read(frame, prediction="after", **named), frame  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_independent_rows_have_the_p_value_of_the_exact_mcnemar_test(fixed: int, broken: int) -> None:
     gains = np.repeat([1, -1, 0], [fixed, broken, 20])

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlflow_evalplus.core.pattern_search import ODD, _plain, search_all, words_of
+from tests.generated import inputs
 
 ALPHABET = "abkiISſKİıéÉ退款 .\n"
 PIECES = st.sampled_from(
@@ -53,7 +54,7 @@ def compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:
     return [re.compile(pattern, re.IGNORECASE) for pattern in patterns]
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=inputs(120))
 @given(
     st.lists(PATTERNS, min_size=1, max_size=4),
     st.lists(st.none() | st.text(ALPHABET, max_size=12), max_size=5),

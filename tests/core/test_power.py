@@ -24,6 +24,7 @@ from mlflow_evalplus.core.power import (
 )
 from mlflow_evalplus.requirements import Threshold, load
 from mlflow_evalplus.results import Outcome
+from tests.generated import inputs
 
 
 def chance(n: int, least: float, true: float, confidence: float = 0.95) -> float:
@@ -33,7 +34,7 @@ def chance(n: int, least: float, true: float, confidence: float = 0.95) -> float
     return float(stats.binom.pmf(hits, n, true)[lower >= least - 1e-12].sum())
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=inputs(15))
 @given(
     st.floats(0.05, 0.93),
     st.sampled_from([0.06, 0.1, 0.2]),

@@ -15,6 +15,7 @@ from mlflow_evalplus import names
 from mlflow_evalplus.core.columns import MAX_SLICE_VALUES
 from mlflow_evalplus.core.predictions import Predictions, read
 from mlflow_evalplus.errors import ColumnNotFound, DataError
+from tests.generated import inputs
 
 
 def rows(**columns: list[Any]) -> pd.DataFrame:
@@ -164,7 +165,7 @@ def test_a_missing_slice_value_is_a_slice() -> None:
     assert predictions.slice_columns == ("channel",)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=inputs(50))
 @given(st.lists(st.sampled_from([*string.ascii_lowercase[:4], None]), min_size=1, max_size=20), st.data())
 def test_label_codes_point_into_the_labels(predicted: list[str | None], data: st.DataObject) -> None:
     n = len(predicted)

@@ -17,6 +17,7 @@ from mlflow_evalplus import names
 from mlflow_evalplus.core.rule_effects import with_rule_effects
 from mlflow_evalplus.errors import ColumnNotFound, DataError
 from tests.core.test_applied_rules import LABELS, RULES, WORDS, one_by_one
+from tests.generated import inputs
 
 SCORES = {label: f"p_{label}" for label in LABELS}
 
@@ -46,7 +47,7 @@ def moves(frame: pd.DataFrame, before: list[str], after: list[str]) -> tuple[int
     )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=inputs(25))
 @given(RULES.filter(lambda rules: any(rule["label"] != "unknown" for rule in rules)), st.integers(0, 2**32 - 1))
 def test_every_count_is_that_of_a_loop_over_rows_and_rules(rules: list[dict[str, Any]], seed: int) -> None:
     frame = scored(np.random.default_rng(seed))

@@ -24,6 +24,7 @@ from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.core.score_metrics import row_influences
 from mlflow_evalplus.results import Estimate, Evaluation
+from tests.generated import inputs
 
 LABELS = ["a", "b", "c", "d"]
 LEAST = 2.0**-52  # scikit-learn's least probability
@@ -93,7 +94,7 @@ def brute(frame: pd.DataFrame, labels: list[str], w: np.ndarray) -> dict[str, fl
     return found
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=inputs(30))
 @given(scored(), st.booleans())
 def test_every_metric_equals_scikit_learn_or_a_loop(both: tuple[pd.DataFrame, list[str]], weighted: bool) -> None:
     frame, labels = both
@@ -165,7 +166,7 @@ def errors(frame: pd.DataFrame, psi: np.ndarray, w: np.ndarray, cluster: str | N
 
 
 @pytest.mark.parametrize("cluster", [None, "customer"], ids=["independent", "clustered"])
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=inputs(25))
 @given(scored(), st.booleans())
 def test_intervals_follow_from_the_influence_of_every_row(
     cluster: str | None, both: tuple[pd.DataFrame, list[str]], weighted: bool
@@ -197,7 +198,7 @@ def test_intervals_follow_from_the_influence_of_every_row(
             assert (found.lower, found.upper) == pytest.approx(expected, rel=1e-5, abs=1e-6), name
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=inputs(25))
 @given(scored(25), st.data())
 def test_influence_is_what_one_more_row_changes(both: tuple[pd.DataFrame, list[str]], data: st.DataObject) -> None:
     """``ψ_i = Σ w · ∂m / ∂w_i``, by weighing one row a little more and a little less."""
@@ -267,7 +268,7 @@ sure = st.floats(0, 1e-5)
 probabilities = st.one_of(st.floats(0, 1), sure, sure.map(lambda x: 1 - x), st.integers(1, 60).map(lambda k: 2.0**-k))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(st.lists(probabilities, min_size=1, max_size=40))
 def test_bins_are_in_the_order_of_the_scores(values: list[float]) -> None:
     values = sorted(values)
@@ -284,7 +285,7 @@ def test_there_are_about_8_000_bins() -> None:
     assert 7_500 < len(set(binned([*near, *(1 - near)]))) < 8_500
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=inputs(15))
 @given(scored(), st.sampled_from([None, "w"]), st.sampled_from([None, "customer"]))
 def test_intervals_hold_the_value_stay_in_range_and_widen_with_confidence(
     both: tuple[pd.DataFrame, list[str]], weight: str | None, cluster: str | None
@@ -326,7 +327,7 @@ def test_a_perfect_ranking_is_known_as_well_as_its_smaller_class(hits: int, clus
         assert found.lower == pytest.approx(proportion_confint(hits, hits, method="wilson")[0])
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=inputs(12))
 @given(scored(), st.sampled_from([None, "w"]), st.sampled_from([None, "customer"]))
 def test_a_slices_metrics_are_those_of_its_rows_alone(
     both: tuple[pd.DataFrame, list[str]], weight: str | None, cluster: str | None

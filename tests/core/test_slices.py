@@ -18,6 +18,7 @@ from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.core.slices import gap_tests
 from mlflow_evalplus.results import SliceResult
+from tests.generated import inputs
 
 
 def answered(right: Any, **columns: Any) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def test_the_gap_is_tested_by_the_pooled_z_test() -> None:
         assert not row.small_support
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=inputs(40))
 @given(st.integers(1, 29), st.integers(1, 200), st.data())
 def test_below_30_rows_the_test_is_fishers(few: int, many: int, data: st.DataObject) -> None:
     """Either side may be the small one: the slice, or the rest."""
@@ -85,7 +86,7 @@ def gap_by_loops(frame: pd.DataFrame, inside: pd.Series, weight: pd.Series) -> t
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=inputs(15))
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(5, 80))
 def test_the_clustered_gap_equals_a_loop_over_customers(weighted: bool, seed: int, n: int) -> None:
     """A customer may write through both channels: then slice and rest are not independent."""

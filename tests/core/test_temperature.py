@@ -9,6 +9,7 @@ from scipy.special import log_softmax, softmax
 
 from mlflow_evalplus.core.temperature import COLDEST, HOTTEST, apply_temperature, fit_temperature
 from mlflow_evalplus.errors import DataError
+from tests.generated import inputs
 
 
 def loss(scores, labels, temperature):
@@ -23,7 +24,7 @@ def drawn(rng, n=400, k=3, sharpness=2.0):
 
 
 @given(st.integers(0, 2**32), st.integers(2, 5), st.sampled_from([0.2, 0.5, 1.0, 3.0, 8.0]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=inputs(15), deadline=None)
 def test_no_other_temperature_makes_the_labels_more_likely(seed, k, true):
     rng = np.random.default_rng(seed)
     scores, labels = drawn(rng, n=120, k=k)
@@ -67,7 +68,7 @@ def test_scores_of_0_and_1_are_clipped_so_that_one_sure_error_costs_no_infinity(
 
 
 @given(st.integers(0, 2**32), st.floats(0.05, 20))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=inputs(25), deadline=None)
 def test_temperature_keeps_the_order_and_a_sum_of_1(seed, temperature):
     scores, _ = drawn(np.random.default_rng(seed), n=20, k=4)
     scaled = apply_temperature(scores, temperature)

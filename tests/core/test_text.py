@@ -17,6 +17,7 @@ from mlflow_evalplus import names
 from mlflow_evalplus.core.text import LENGTH_BOUNDS, LENGTHS, TEXT_SLICES, text_slice
 from mlflow_evalplus.errors import ColumnNotFound
 from tests.conftest import REAL_DATA
+from tests.generated import inputs
 
 MESSAGES = Path(__file__).parents[2] / "recipes" / "sentiment" / "messages.csv"
 PIECES = st.sampled_from([
@@ -272,7 +273,7 @@ def test_a_missing_text_is_missing_and_an_unknown_slice_is_answered_with_the_nea
         text_slice(column(["a"]), "text_lenght")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=inputs(50))
 @given(TEXTS)
 def test_any_text_has_one_of_the_declared_values(texts: list[str | None]) -> None:
     for name, known in TEXT_SLICES.items():

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlflow_evalplus.core.thresholds import FINER, LAST, all_thresholds, cell
+from tests.generated import inputs
 
 THRESHOLDS = all_thresholds()
 
@@ -31,7 +32,7 @@ def test_a_confidence_that_is_a_threshold_reaches_it():
 
 
 @given(st.lists(st.one_of(st.floats(0, 1), st.floats(0, 30).map(lambda x: 1 / (1 + np.exp(-x)))), min_size=1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 def test_a_row_reaches_just_the_thresholds_that_it_is_not_below(confidence):
     reached = np.floor(cells(confidence) / FINER)
     for value, found in zip(confidence, reached.tolist(), strict=True):

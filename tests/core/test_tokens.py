@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from mlflow_evalplus.core import tokens as module
 from mlflow_evalplus.core.tokens import term_entries, tokenise
 from mlflow_evalplus.core.words import words_of
+from tests.generated import inputs
 
 ODD = st.text("ab'’ \n1²½\u0301\u064b好不〇ｶﾞA\x1e_ßİΣ\u05d0-", max_size=12)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=inputs(300))
 @given(st.lists(st.none() | st.text() | ODD, max_size=5), st.sampled_from([5, 4_000_000]))
 def test_texts_at_once_have_the_words_of_each(texts: list[str | None], block: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -16,6 +16,7 @@ from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.render import cost_latency, figures
 from mlflow_evalplus.requirements import load
 from mlflow_evalplus.results import Estimate, Evaluation, Footprint, Latency
+from tests.generated import inputs
 from tests.render.test_figures import saved
 from tests.render.test_markdown import tables
 
@@ -108,7 +109,7 @@ def test_dots_and_intervals_stand_where_the_figures_are() -> None:
 numbers = st.floats(1e-6, 1e9) | st.just(math.nan)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=inputs(8))
 @given(st.lists(st.tuples(numbers, numbers, numbers), min_size=4, max_size=4), st.floats(0, 1) | st.none())
 def test_no_number_breaks_the_picture(values: list[tuple[float, float, float]], other_load: float | None) -> None:
     """A text outside of the picture, or a layout that collapses, would be a warning, and warnings are errors here."""

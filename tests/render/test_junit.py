@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.render.junit import MAX_MESSAGE, MAX_NAME, junit, junit_error
 from mlflow_evalplus.results import Evaluation, Gate, Outcome, Verdict
+from tests.generated import inputs
 from tests.render.test_markdown import CONTROL, HOSTILE
 
 EVALUATION = evaluate(pd.DataFrame({"label": ["a", "b"], "prediction": ["a", "b"]}))
@@ -105,7 +106,7 @@ def test_hostile_text_is_a_file_that_parses(text: str) -> None:
     assert_readable(text)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(st.text(st.characters(), max_size=40))
 def test_any_text_is_a_file_that_parses(text: str) -> None:
     assert_readable(text)

@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from mlflow_evalplus.render import markdown
+from tests.generated import inputs
 
 TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 JOINERS = "\u200c\u200d"  # of Persian and of emoji: without them other signs are shown
@@ -88,14 +89,14 @@ def test_a_hostile_string_shows_as_it_is_in_its_own_cell(text: str) -> None:
     assert not CONTROL & set(escaped)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=inputs(150))
 @given(st.lists(st.tuples(*[st.text(max_size=30)] * 3), max_size=4))
 @example([("\\", "|", "`")])
 def test_any_string_shows_as_it_is_in_its_own_cell(rows: list[tuple[str, str, str]]) -> None:
     assert_stays_in_its_cell(rows)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=inputs(150))
 @given(st.text(alphabet="\\`*_[]()|~#<>&;!-+.:=\"' \n1ab", max_size=25))
 def test_any_mix_of_markup_shows_as_it_is_in_a_paragraph_of_ours(text: str) -> None:
     """Notes, reasons and titles are escaped by the same function, outside of tables."""
@@ -107,7 +108,7 @@ def test_any_mix_of_markup_shows_as_it_is_in_a_paragraph_of_ours(text: str) -> N
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(st.text(max_size=60), st.integers(2, 20))
 def test_a_long_text_is_cut_before_it_is_escaped(text: str, limit: int) -> None:
     """Cut after escaping, an entity or a backslash could be halved."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus.render import promotions
 from mlflow_evalplus.tracking.registry.events import CHAMPION, OUTSIDE, PROMOTE, Event, History
+from tests.generated import inputs
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -33,7 +34,7 @@ texts = st.text(max_size=300) | st.sampled_from(["<script>" * 200, "|`*_[]" * 30
 
 
 @given(st.lists(st.tuples(texts, texts), max_size=30))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=inputs(50))
 def test_the_page_is_short_harmless_and_counts_what_it_leaves_out(said: list[tuple[str, str]]) -> None:
     events = [Event(PROMOTE, CHAMPION, str(n), NOON, by=by, why=why, done=NOON) for n, (by, why) in enumerate(said)]
     page = promotions.page(rows(*events))

@@ -13,6 +13,7 @@ import mlflow_evalplus as ep
 from mlflow_evalplus.render.rule_effects import advice, code, headline, named, page
 from mlflow_evalplus.results.rule_effects import RuleEffects
 from tests.core.test_rule_effects import planted
+from tests.generated import inputs
 from tests.render.test_markdown import HOSTILE, PARSER, collapsed
 
 RULES = {"refund": "bad", "late": "good", "thanks": "good", "never|seen": "bad", "refunds?": "bad"}
@@ -84,7 +85,7 @@ def test_a_hostile_pattern_label_or_slice_stays_where_it_is(effects: RuleEffects
     assert len(page(hostile(effects, text))) < 8000
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=inputs(100))
 @given(st.text(alphabet="\\`*_[]()|~#<>&;!-+.:=\"' \n1ab", min_size=1, max_size=25))
 def test_a_pattern_shows_as_it_is_in_a_cell_and_in_a_sentence(pattern: str) -> None:
     (table,), others = seen(f"| a | b |\n|---|---|\n| {code(pattern, cell=True)} x | y |\n\nDrop {code(pattern)}: so")

@@ -24,6 +24,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from mlflow_evalplus.errors import ColumnNotFound, DataError
 from mlflow_evalplus.tracking.scoring import ask, read_output
+from tests.generated import inputs
 
 MODEL_CODE = """
 import json
@@ -259,7 +260,7 @@ def test_columns_of_which_none_is_the_prediction_are_refused() -> None:
         lambda k: st.lists(st.lists(st.integers(1, 1000), min_size=k, max_size=k), min_size=1, max_size=20)
     )
 )
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=inputs(50))
 def test_the_label_of_the_largest_probability_is_the_prediction(rows: list[list[int]]) -> None:
     matrix = np.array([[n / sum(row) for n in row] for row in rows])
     labels = [f"label {i}" for i in range(len(rows[0]))]

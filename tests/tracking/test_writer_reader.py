@@ -21,6 +21,7 @@ from mlflow_evalplus.errors import ComparisonError, TrackingError
 from mlflow_evalplus.results import Estimate, Evaluation, Footprint, Latency
 from mlflow_evalplus.tracking import record
 from mlflow_evalplus.tracking.reader import find_runs
+from tests.generated import inputs
 
 ROOT_FILES = {
     names.SUMMARY, names.CONFUSION_PAGE, names.CONFUSION_FIGURE, names.CLASSES_PAGE, names.SLICES_PAGE,
@@ -99,7 +100,7 @@ labels_of_any_name = st.text(max_size=5).filter(lambda text: text != names.OTHER
 
 
 @given(st.lists(st.tuples(labels_of_any_name, labels_of_any_name, st.sampled_from("xyz")), min_size=1, max_size=12))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=inputs(40))
 def test_any_evaluation_survives_strict_json(rows: list[tuple[str, str, str]]) -> None:
     evaluation = ep.evaluate(pd.DataFrame(rows, columns=["label", "prediction", "channel"]), slices=["channel"])
     text = record.dump(evaluation)

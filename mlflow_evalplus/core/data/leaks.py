@@ -177,7 +177,7 @@ def _taught(codes: IntArray, labels: IntArray, teach: Bools, least: int) -> tupl
 
 
 def _found_classes(labels: IntArray, told: IntArray, most: IntArray) -> tuple[int, ...]:
-    k = int(max(labels.max(initial=0), told.max(initial=0))) + 1
+    k = int(max(codes.max(initial=0) for codes in (labels, told, most))) + 1
     n, given = np.bincount(labels, minlength=k), np.bincount(told[told >= 0], minlength=k)
     hits = np.bincount(labels[labels == told], minlength=k)
     sure = (n >= MIN_CLASS) & (hits >= SURE * n) & (hits >= SURE * given)

@@ -23,6 +23,7 @@ from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.predictions import read
 from mlflow_evalplus.results.attribution import Attribution
 from mlflow_evalplus.results.causes import CAUSES, Case, Cases, Cause, Causes
+from tests.generated import inputs
 
 WORDS = np.array(["late", "but", "not", "refund", "投诉", "drone", "fine", "yeah right", "好"])
 WHY = ("training", "rules")
@@ -89,7 +90,7 @@ def runs(draw: st.DrawFn) -> tuple[pd.DataFrame, dict[str, Any]]:
     return frame, options
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(runs())
 def test_each_error_has_one_cause_and_the_shares_sum_to_one(run: tuple[pd.DataFrame, dict[str, Any]]) -> None:
     frame, options = run

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus.core.attribution.coverage import MIN_SEEN, coverage
 from mlflow_evalplus.core.words import words_of
+from tests.generated import inputs
 
 WORDS = ("late", "Late", "drone", "24", "退款慢", "退款", "好", "don’t", "?")
 TEXTS = st.lists(st.none() | st.lists(st.sampled_from(WORDS), max_size=5).map(" ".join), min_size=1, max_size=12)
@@ -21,7 +22,7 @@ def column(texts: list[str | None], kind: pa.DataType | None = None) -> pa.Chunk
     return pa.chunked_array([pa.array(texts, kind or pa.string())])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=inputs(200))
 @given(TEXTS, TEXTS, st.sampled_from([pa.string(), pa.large_string()]))
 def test_unfamiliar_words_are_those_of_a_loop(
     texts: list[str | None], training: list[str | None], kind: pa.DataType
@@ -35,7 +36,7 @@ def test_unfamiliar_words_are_those_of_a_loop(
         assert found.share[row] == pytest.approx(len(new) / len(words) if words else 0)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=inputs(100))
 @given(TEXTS, st.randoms(use_true_random=False), st.integers(1, 4))
 def test_the_most_frequent_are_those_of_most_of_the_chosen_texts(
     texts: list[str | None], random: np.random.RandomState, limit: int

@@ -18,6 +18,7 @@ from mlflow_evalplus.core.custom import influences
 from mlflow_evalplus.core.intervals import influence
 from mlflow_evalplus.core.metrics import Metric
 from mlflow_evalplus.core.predictions import Predictions, read
+from tests.generated import inputs
 
 Z = stats.norm.ppf(0.975)
 Bools = np.ndarray
@@ -50,7 +51,7 @@ def expected(kind: str, first: Bools, second: Bools, weight: np.ndarray) -> tupl
 KINDS: dict[str, Callable[..., Gain]] = {"rest": as_the_rest, "anew": answered_anew, "clear": as_clear_rows_show}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=inputs(100))
 @given(
     st.sampled_from(sorted(KINDS)),
     st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0.1, 9)), min_size=1, max_size=60),

@@ -19,6 +19,7 @@ from mlflow_evalplus.core.predictions import Predictions, read
 from mlflow_evalplus.core.words import word_spans, words_of
 from mlflow_evalplus.errors import DataError
 from tests.core.attribution.test_word_attribution import LABELS, WORDS, attributed, messages
+from tests.generated import inputs
 
 
 class Bag:
@@ -79,7 +80,7 @@ def test_occlusion_sums_up_over_errors_and_right_rows() -> None:
         assert row.n == np.count_nonzero(counts)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 @given(st.integers(0, 600), st.integers(1, 90), st.integers(0, 5))
 def test_the_budget_is_never_exceeded(budget: int, batch: int, seed: int) -> None:
     frame, bag = messages(120, seed=seed), Bag()

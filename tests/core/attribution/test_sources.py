@@ -21,6 +21,7 @@ from mlflow_evalplus.core.intervals import false_discovery
 from mlflow_evalplus.core.predictions import Predictions, read
 from mlflow_evalplus.core.weakness import skewed_tail
 from mlflow_evalplus.results.attribution import Attribution, Source
+from tests.generated import inputs
 
 WORDS = ("late", "refund", "good", "不好", "好")
 OPTIONS = {"slices": ["channel", "language"], "text": "text"}
@@ -70,7 +71,7 @@ def holders(frame: pd.DataFrame, source: Source) -> np.ndarray:
     return np.array([f" {value} " in f" {text} " for text in frame["text"]])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(frames(), st.sampled_from([{}, {"weight": "weight"}, {"cluster": "customer"}]))
 def test_shares_add_up_and_no_error_counts_twice(frame: pd.DataFrame, more: dict[str, str]) -> None:
     frame = frame.assign(id=[f"r{i}" for i in range(len(frame))])
@@ -115,7 +116,7 @@ def test_shares_add_up_and_no_error_counts_twice(frame: pd.DataFrame, more: dict
         assert math.fsum(source.excess for source in parts["slice", column]) == pytest.approx(0, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=inputs(30))
 @given(frames())
 def test_class_pairs_are_those_of_a_loop(frame: pd.DataFrame) -> None:
     rows = list(

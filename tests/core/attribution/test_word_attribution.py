@@ -31,6 +31,7 @@ from mlflow_evalplus.core.attribution.word_attribution import attribute_words, w
 from mlflow_evalplus.core.predictions import Predictions, read
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.results.word_attribution import WordAttribution, WordContribution
+from tests.generated import inputs
 
 WORDS = ["late", "refund", "great", "broken", "thanks", "fine", "app", "again", "slow", "order"]
 LABELS = ("negative", "neutral", "positive")
@@ -117,7 +118,7 @@ def test_base_and_contributions_make_the_decision(classifier: Any, n_labels: int
     np.testing.assert_allclose((pushes.toarray() - expected).sum(axis=1) + base, wanted, atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=inputs(30), deadline=None)
 @given(
     st.lists(st.tuples(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8), st.sampled_from(LABELS)), min_size=3)
     .filter(lambda rows: len({label for _, label in rows}) > 1)
@@ -314,8 +315,8 @@ def test_of_very_many_rows_evenly_spread_ones_are_explained(monkeypatch: pytest.
     rows = np.linspace(0, 299, 100).round().astype(int)
     wrong = (pipeline.predict(frame["text"]) != frame["label"]).to_numpy()
     assert (found.n_explained, found.n_errors) == (wrong[rows].sum(), wrong.sum())
-    for inputs in (frame["text"], pipeline[:-1].transform(frame["text"])):
-        assert repr(attribute_words(predictions, model, inputs=inputs)) == repr(found)
+    for texts in (frame["text"], pipeline[:-1].transform(frame["text"])):
+        assert repr(attribute_words(predictions, model, inputs=texts)) == repr(found)
 
 
 @pytest.mark.parametrize(("n_errors", "listed"), [(4, {"great", "once"}), (5, {"great"})])

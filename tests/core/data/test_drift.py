@@ -13,11 +13,12 @@ import mlflow_evalplus as ep
 from mlflow_evalplus.core.data import drift
 from mlflow_evalplus.results.data_checks import DataFinding
 from tests.core.data.frames import clean
+from tests.generated import inputs
 
 ALL = np.ones
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=inputs(30), deadline=None)
 @given(st.lists(st.tuples(st.integers(10, 90), st.integers(10, 90)), min_size=2, max_size=6))
 def test_shares_are_compared_as_scipy_does(table: list[tuple[int, int]]) -> None:
     train, test = (np.repeat(np.arange(len(table)), counts) for counts in np.array(table).T)
@@ -32,7 +33,7 @@ def test_shares_are_compared_as_scipy_does(table: list[tuple[int, int]]) -> None
     assert found.effect == pytest.approx(stats.contingency.association(equal, method="cramer"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=inputs(20), deadline=None)
 @given(st.integers(0, 10**6), st.integers(20, 200), st.integers(20, 200), st.floats(0, 1))
 def test_numbers_are_compared_as_scipy_does(seed: int, n_train: int, n_test: int, shift: float) -> None:
     rng = np.random.default_rng(seed)

@@ -14,6 +14,7 @@ from mlflow_evalplus.core.data.duplicates import folded
 from mlflow_evalplus.core.data.near_duplicates import BUT_ONE, SAME_WORDS, near_pairs
 from mlflow_evalplus.core.tokens import tokenise
 from mlflow_evalplus.core.words import words_of
+from tests.generated import inputs
 
 # few different ones, so that they meet
 TEXTS = st.sampled_from(
@@ -38,7 +39,7 @@ def test_texts_that_differ_in_case_spaces_and_width_have_one_code(texts: list[st
         assert all((code == other) == (plain(text) == plain(t)) for other, t in zip(codes, texts, strict=True))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=inputs(20), deadline=None)
 @given(ROWS, ROWS)
 def test_duplicates_and_conflicts_are_those_of_a_loop(
     train: list[tuple[str, str]], test: list[tuple[str, str]]
@@ -97,7 +98,7 @@ def near(one: Counter[str], other: Counter[str]) -> bool:
     return max(apart) == 1 and max(sizes) >= BUT_ONE and min(sizes) >= (BUT_ONE if min(apart) else SAME_WORDS)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=inputs(80), deadline=None)
 @given(st.lists(WORDS, min_size=1, max_size=8), st.lists(WORDS, min_size=1, max_size=8))
 def test_near_duplicates_are_those_of_every_pair(train: list[list[str]], test: list[list[str]]) -> None:
     texts = [" ".join(words) for words in train + test]

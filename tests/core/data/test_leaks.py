@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -12,12 +12,14 @@ from mlflow_evalplus.core.data.leaks import learnt
 from mlflow_evalplus.core.data.rows import read_rows
 from mlflow_evalplus.results.data_checks import DataFinding
 from tests.core.data.frames import clean
+from tests.generated import inputs
 
 CODES = st.lists(st.tuples(st.integers(0, 4), st.sampled_from("abc")), min_size=4, max_size=40)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 @given(CODES, CODES, st.integers(1, 3))
+@example([(0, "a"), (0, "b"), (1, "b")], [(0, "a")], 1)  # the last label, the most frequent one, is in training only
 def test_a_column_is_right_where_the_most_frequent_label_of_its_value_is(
     train: list[tuple[int, str]], test: list[tuple[int, str]], least: int
 ) -> None:

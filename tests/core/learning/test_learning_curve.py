@@ -16,6 +16,7 @@ from mlflow_evalplus.errors import ColumnNotFound, DataError
 from mlflow_evalplus.requirements import Prices
 from mlflow_evalplus.results import LearningCurve
 from tests.core.learning.curves import World
+from tests.generated import inputs
 
 SLOW = World(2000, 600, 0.0, 0.8, 0.15)
 BENDING = World(1500, 400, 0.10, 2.0, 0.4)
@@ -136,7 +137,7 @@ def test_repeats_of_the_largest_size_alone_are_not_called_single_fits() -> None:
     assert few.points[0].n_fits == 2
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=inputs(20), deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 7), st.integers(1, 3), st.integers(1, 40), st.floats(0, 1))
 def test_whatever_the_answers_bounds_hold_the_value(
     seed: int, sizes: int, repeats: int, n_test: int, chance: float

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from mlflow_evalplus.core.learning.power_law import EXPONENTS, fit
+from tests.generated import inputs
 
 N = np.array([100, 170, 300, 520, 900])
 
@@ -33,7 +34,7 @@ def test_an_error_that_rises_or_stays_is_fitted_as_its_weighted_mean() -> None:
         np.testing.assert_allclose(laws.error(np.array([50, 9000]))[0], np.average(error, weights=weight), atol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=inputs(25), deadline=None)
 @given(
     st.lists(st.floats(0, 1), min_size=5, max_size=5),
     st.lists(st.floats(0.01, 100), min_size=5, max_size=5),

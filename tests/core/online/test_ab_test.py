@@ -17,6 +17,7 @@ from mlflow_evalplus import names
 from mlflow_evalplus.errors import ColumnNotFound, DataError
 from mlflow_evalplus.results import Estimate, Outcome
 from mlflow_evalplus.results.ab_test import ABTest
+from tests.generated import inputs
 
 HOSTILE = ["<script>alert(1)</script>", "a|b\x00\u202e", "中文 🙂" * 1000]
 
@@ -178,7 +179,7 @@ def boundless(estimate: Estimate) -> bool:
     return estimate.defined and math.isnan(estimate.lower) and math.isnan(estimate.upper)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 @given(SIZED, SIZED, st.integers(2, 400), st.integers(1, 3))
 def test_one_number_throughout_has_no_bounds_whatever_it_and_however_often(
     a: float, b: float, n: int, rows: int
@@ -195,7 +196,7 @@ def test_one_number_throughout_has_no_bounds_whatever_it_and_however_often(
         assert "no interval of the difference and of the mean of the treatment" in found.notes[-1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=inputs(30), deadline=None)
 @given(SIZED, st.integers(3, 60), st.sampled_from(["alike", "paired", "one side"]), st.booleans())
 def test_users_who_differ_by_rounding_alone_show_no_spread(size: float, n: int, how: str, binary: bool) -> None:
     user, turn, arm = np.repeat(np.arange(n), 6), np.tile(np.arange(6) // 2, n), np.tile([0, 1], 3 * n)
@@ -247,7 +248,7 @@ def test_gates_see_by_how_much_the_treatment_is_better(lower_is_better: bool) ->
     assert (f"{evidence.metrics['ab_difference']}." in " ".join(evidence.notes)) is lower_is_better
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=inputs(30), deadline=None)
 @given(st.data())
 def test_whatever_the_rows_bounds_enclose_the_value_or_are_nan(data: Any) -> None:
     n = data.draw(st.integers(2, 30))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus.core.agreement import Votes, agreement
 from mlflow_evalplus.core.online.krippendorff import alpha
+from tests.generated import inputs
 
 # The reliability data of Krippendorff (2011), four observers and twelve units; 0 is missing.
 PUBLISHED = np.array(
@@ -60,7 +61,7 @@ def test_the_nominal_one_of_the_same_example_is_that_of_the_annotators() -> None
 ratings_of_items = st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=4), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=inputs(60), deadline=None)
 @given(ratings_of_items, st.sampled_from(["ordinal", "interval"]))
 def test_it_is_what_the_matrix_of_coincidences_gives(given_ratings: list[list[int]], level: str) -> None:
     items = np.repeat(np.arange(len(given_ratings)), [len(own) for own in given_ratings])

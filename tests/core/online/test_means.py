@@ -9,6 +9,7 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from mlflow_evalplus.core.online.means import difference_bounds, mean_bounds, means
+from tests.generated import inputs
 
 
 def rows(seed: int, n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -29,7 +30,7 @@ def test_a_difference_of_reals_is_welchs() -> None:
     assert [bound[0] for bound in mean_bounds(found, 0.9)] == pytest.approx(own)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(2, 30), st.integers(2, 30))
 def test_a_difference_of_yes_and_no_is_newcombes(x0: int, x1: int, more0: int, more1: int) -> None:
     n0, n1 = x0 + more0, x1 + more1

@@ -17,6 +17,7 @@ import mlflow_evalplus as ep
 from mlflow_evalplus import names
 from mlflow_evalplus.core.online.two_way import two_way
 from mlflow_evalplus.errors import DataError
+from tests.generated import inputs
 
 
 def rated(
@@ -163,7 +164,7 @@ def test_another_frame_or_order_gives_the_same() -> None:
         pd.testing.assert_frame_equal(ep.ratings(other, variant="variant").frame(), expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 @given(
     st.sampled_from([0.1, 0.3, 3.0, 3.3, -0.7, 1 / 3, 1e-9, 1e9 + 0.1]), st.integers(2, 9), st.integers(2, 40),
     st.sampled_from(["same", "a side each", "turns"]),
@@ -199,7 +200,7 @@ def test_ratings_that_are_alike_on_each_example_still_have_bounds() -> None:
     assert not any("spread" in note for note in found.notes)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=inputs(30), deadline=None)
 @given(st.sets(st.tuples(st.integers(0, 4), st.integers(0, 5), st.sampled_from("AB")), min_size=2), st.integers(0, 99))
 def test_whatever_the_ratings_bounds_enclose_the_value_or_are_nan(
     who_what: set[tuple[int, int, str]], seed: int

@@ -16,10 +16,11 @@ from mlflow_evalplus.errors import DataError
 from recipes.classifiers import serving
 from recipes.classifiers.candidate import parse
 from recipes.classifiers.fit import MIN_VALUE_ROWS, Rows, hold_out, predictor
+from tests.generated import inputs
 from tests.recipes.classifiers.conftest import fitted
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=inputs(30), deadline=None)
 @given(st.integers(70, 400), st.integers(2, 60), st.integers(0, 3))
 def test_a_held_out_part_shares_no_customer_and_no_row_is_lost(n: int, n_customers: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recipes.classifiers import resume
+from tests.generated import inputs
 
 
 def checkpoint(work: Path, step: int, best: int | None = None, *, sealed: bool = True) -> Path:
@@ -37,7 +38,7 @@ def test_one_that_was_not_sealed_is_left_out_and_removed(tmp_path: Path) -> None
     assert not half.exists()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=inputs(40), deadline=None)
 @given(st.data())
 def test_damage_of_any_kind_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     work = tmp_path_factory.mktemp("work")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus.errors import DataError
 from recipes.data import sources
+from tests.generated import inputs
 from tests.recipes.data.hub_server import FEATURES
 
 datasets.disable_progress_bars()
@@ -131,7 +132,7 @@ HOSTILE = st.text(st.characters(codec="utf-8", exclude_characters="\r"), min_siz
 CELLS = st.one_of(HOSTILE, st.sampled_from(["</script><script>", "\u202egnp", "🙂", "x" * 100_000, "NaN", "1", "=1+1"]))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=inputs(25))
 @given(
     st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5),
     st.sampled_from([".jsonl", ".parquet", ".feather", ".arrow"]),

@@ -17,6 +17,7 @@ from mlflow.types import utils
 from mlflow_evalplus import names
 from recipes.data.inputs import ROWS_OF_A_SCHEMA, dataset_of, log_inputs
 from recipes.data.loaded import Source
+from tests.generated import inputs
 
 FILE = Source("rows.csv", 'a "quoted" name', "local", {"uri": "/data/rows.csv"})
 
@@ -25,7 +26,7 @@ def listed(frame: pd.DataFrame) -> PandasDataset:
     return dataset_of(frame, FILE, text="text", label="label")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=inputs(50))
 @given(st.lists(st.tuples(st.text(max_size=3), st.sampled_from("ab")), min_size=2, max_size=8), st.data())
 def test_the_digest_is_of_texts_and_labels_alone(rows: list[tuple[str, str]], data: st.DataObject) -> None:
     frame = pd.DataFrame(rows, columns=["text", "label"])

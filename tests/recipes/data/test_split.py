@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus.errors import ColumnNotFound, DataError
 from recipes.data.split import check, split
+from tests.generated import inputs
 from tests.recipes.data.test_files import ROWS
 
 
@@ -38,7 +39,7 @@ def test_what_would_fail_later_is_found_before() -> None:
 TEXTS = st.text(alphabet="aAbB \t\nİΣσςß的", max_size=4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=inputs(60))
 @given(st.lists(st.tuples(TEXTS, st.sampled_from("xyz")), max_size=40), st.floats(0.05, 0.95), st.integers(0, 99))
 def test_the_same_text_is_never_on_both_sides_and_no_row_is_lost(
     rows: list[tuple[str, str]], test_size: float, seed: int
@@ -57,7 +58,7 @@ def test_the_same_text_is_never_on_both_sides_and_no_row_is_lost(
     assert sorted([*parts.train["row"], *parts.test["row"]]) == list(range(len(rows)))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=inputs(40))
 @given(
     st.lists(st.tuples(TEXTS, st.sampled_from(["train", "TRAIN", "test", "Test", "spare"])), min_size=2, max_size=30)
 )

@@ -29,7 +29,6 @@ def make(empty_store: Path) -> tuple[Path, dict[str, str]]:
     folder.mkdir()
     shutil.copy(empty_store, folder / "mlflow.db")
     with pointed(folder):
-        mlflow.set_experiment("tests")
         return folder / "mlflow.db", {name: _log(name, share) for name, share in RUNS.items()}
 
 
@@ -58,6 +57,7 @@ def pointed(folder: Path) -> Iterator[None]:
         patch.setenv("MLFLOW_EXPERIMENT_ID", "0")  # set_experiment writes it; so it is put back afterwards
         patch.delenv("MLFLOW_RUN_ID", raising=False)
         mlflow.set_tracking_uri(uri)
+        mlflow.set_experiment("tests")  # else the number of another store's would be used on
         yield
     mlflow.set_tracking_uri(before)
 

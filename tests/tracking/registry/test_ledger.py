@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from mlflow_evalplus import names
 from mlflow_evalplus.tracking.registry import events, ledger
 from mlflow_evalplus.tracking.registry.events import CHALLENGER, CHAMPION, OUTSIDE, PROMOTE, ROLLBACK, Event, History
+from tests.generated import inputs
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 NAME = "sentiment"
@@ -154,7 +155,7 @@ actors = st.lists(st.tuples(st.sampled_from("ppppr"), st.none() | st.integers(0,
 
 
 @given(actors, schedules, st.booleans())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=inputs(200))
 def test_whatever_the_interleaving_and_the_kills_there_is_one_champion_and_a_complete_history(
     actors: list[tuple[str, int | None]], schedule: random.Random, alike: bool
 ) -> None:
@@ -189,7 +190,7 @@ def test_whatever_the_interleaving_and_the_kills_there_is_one_champion_and_a_com
 
 
 @given(actors, schedules)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=inputs(100))
 def test_what_was_once_said_to_be_in_effect_is_never_taken_back(
     actors: list[tuple[str, int | None]], schedule: random.Random
 ) -> None:
@@ -309,7 +310,7 @@ def test_tags_that_are_each_before_the_other_do_not_hang_the_history() -> None:
 
 
 @given(st.text(min_size=0, max_size=3000) | st.just('\x00"\\' * 2000), st.text(max_size=300))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=inputs(50))
 def test_every_reason_fits_into_a_tag_and_comes_back(why: str, user: str) -> None:
     registry = Registry()
     with pytest.MonkeyPatch.context() as patch:

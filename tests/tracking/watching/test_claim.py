@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mlflow_evalplus import names
 from mlflow_evalplus.tracking.watching import claim
+from tests.generated import inputs
 
 MODEL, DIGEST = "m-1", "abc"
 
@@ -112,7 +113,7 @@ def forever(given: Sequence[int]) -> Iterator[int]:
     order=st.lists(st.integers(0, 11), max_size=40),
     finishing=st.booleans(),
 )
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=inputs(150))
 def test_of_claims_made_at_once_exactly_one_wins_whatever_the_clocks_say(
     clocks: list[int], order: list[int], finishing: bool
 ) -> None:

@@ -28,6 +28,7 @@ from mlflow_evalplus.tracking.store import reaching
 from mlflow_evalplus.tracking.watching import claim, evaluation_set, watch
 from mlflow_evalplus.tracking.watching.evaluation_set import EvaluationSet
 from mlflow_evalplus.tracking.watching.watch import UnknownExperiment, Watcher, watch_once
+from tests.generated import inputs
 from tests.tracking.watching.bare import ROWS, Broken, Good, bare_models, claims, model_of, quick, write
 
 NOTE = "mlflow.note.content"
@@ -117,7 +118,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\
     kind=st.sampled_from(["int64", "float64", "string", "category", "object", "bool"]),
     ids=st.booleans(),
 )
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=inputs(15))
 def test_the_version_of_the_data_is_the_digest_that_an_evaluation_on_them_carries(
     rows: list[tuple[str, int]], kind: str, ids: bool
 ) -> None:

@@ -1,0 +1,12 @@
+"""How many inputs are generated for a test: half in the default run, all where `EVALPLUS_THOROUGH` is set, as in CI."""
+
+from __future__ import annotations
+
+import os
+
+THOROUGH = bool(os.environ.get("EVALPLUS_THOROUGH"))
+
+
+def inputs(n: int) -> int:
+    """Return so many of `n` inputs as this run has time for."""
+    return n if THOROUGH else max(n // 2, min(n, 5))
