@@ -13,7 +13,7 @@ from rich.text import Text
 from mlflow_evalplus import names
 from mlflow_evalplus.core.choice import PRIORITIES
 from mlflow_evalplus.core.power import DISAGREE, POINTS, POWER, Need, needs
-from mlflow_evalplus.render import markdown
+from mlflow_evalplus.render import markdown, monitor_requirements
 from mlflow_evalplus.render.html import visible
 from mlflow_evalplus.requirements import Requirements, Threshold
 
@@ -40,6 +40,7 @@ def page(requirements: Requirements) -> str:
         *_costs(requirements),
         *_prices(requirements),
         *_planning(requirements),
+        *monitor_requirements.section(requirements),
         f"Digest of these requirements: `{requirements.digest}`",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -52,6 +53,8 @@ def terminal(requirements: Requirements) -> Iterator[RenderableType]:
     if planned:
         yield Text(f"Labelled examples, to pass with probability {POWER:.0%} if truly that many points better:")
         yield _grid(PLANNED, planned)
+    if alerts := monitor_requirements.rows(requirements):
+        yield _grid(monitor_requirements.COLUMNS, alerts)
     yield Text(visible(choice(requirements)))
     yield Text(f"{len(asked)} requirements, digest {requirements.digest}")
 

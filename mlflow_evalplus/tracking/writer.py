@@ -28,6 +28,7 @@ from mlflow_evalplus.tracking.items import Figure, File, Page, Table, describe
 
 NOTE = "mlflow.note.content"
 TABLES = "mlflow.loggedArtifacts"  # the tag by which MLflow's artifact view finds tables
+MAX_BATCH = 1000  # metrics in one call of MLflow's
 IMAGES = "mlflow.loggedImages"  # the tag by which its chart view finds images
 # The names that MlflowClient.log_image gives its picture and its thumbnail. Ours stay the same when a run is logged
 # again, travel in the one upload, and the thumbnail is no smaller: figures of 7 points do not survive 256 pixels.
@@ -106,6 +107,14 @@ def log_batch(
         params=[Param(key, value) for key, value in (params or {}).items()],
         tags=[RunTag(key, value) for key, value in (tags or {}).items()],
     )
+
+
+def log_steps(client: MlflowClient, run_id: str, steps: Mapping[int, Mapping[str, float]]) -> None:
+    """Log the metrics of several steps, in as few calls as MLflow allows."""
+    now = get_current_time_millis()
+    metrics = [LoggedMetric(key, value, now, step) for step, values in steps.items() for key, value in values.items()]
+    for start in range(0, len(metrics), MAX_BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + MAX_BATCH])
 
 
 def _active_run() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,16 +15,14 @@ from mlflow_evalplus.core.columns import MAX_NUMBERS, FloatArray, IntArray, stri
 from mlflow_evalplus.core.data.phrases import quoted, several
 from mlflow_evalplus.core.data.rows import Rows, codes_of, is_number, is_time, numbers_of
 from mlflow_evalplus.core.intervals import false_discovery
+from mlflow_evalplus.core.shares import MIN_EXPECTED, chi_squared, merged, more_often, psi
 from mlflow_evalplus.core.tokens import Bools, Tokens, tally
 from mlflow_evalplus.results.data_checks import DataFinding, Level
 
 LARGE_ENOUGH = 0.1  # Cramér's V of two parts of equal size, or Kolmogorov–Smirnov's D
-MIN_EXPECTED = 5  # rarer values are taken together, by their number in both parts
-MAX_VALUES = 100
 WORD_ROWS = 20_000  # of each part, drawn at random
 MIN_WORD_ROWS = 10
 MORE_OFTEN = 2  # times
-LIKELY = 2.0  # standard errors, from which the exact test is made
 POINTS = 0.02
 SEED = 20260102
 ACTION = "Find out why; if the test rows are what the model will meet, train on rows like them."
@@ -129,15 +128,13 @@ def of_values(codes: IntArray, named: list[str], n_train: int, drawn: Bools) -> 
     """
     train, test = _shares_of(codes, len(named), n_train, np.ones(len(codes), dtype=np.bool_))
     drawn_counts = _shares_of(codes, len(named), n_train, drawn)
-    group = _merged(*drawn_counts)
+    group = merged(*drawn_counts)
     both = [np.bincount(group, part).astype(np.float64) for part in (train, test)]
-    tested = np.array([np.bincount(group, part) for part in drawn_counts])
-    tested = tested[:, tested.sum(axis=0) > 0]
-    if tested.shape[1] < 2 or tested.sum(axis=1).min() == 0:
+    p_value = chi_squared(*(np.bincount(group, part).astype(np.float64) for part in drawn_counts))
+    if math.isnan(p_value):
         return None
     p, q = (part / part.sum() for part in both)
     effect = float(np.sqrt(np.sum((p - q) ** 2 / np.maximum(p + q, 1e-300)) / 2))
-    p_value = float(stats.chi2_contingency(tested, correction=False).pvalue)
     most = int(np.argmax(np.abs(train / train.sum() - test / test.sum())))
     said = (
         f"{quoted(named[most])} is {_percent(train[most] / train.sum())} of the training rows and "
@@ -151,34 +148,6 @@ def _shares_of(codes: IntArray, size: int, n_train: int, chosen: Bools) -> tuple
     parts = ((codes[:n_train], chosen[:n_train]), (codes[n_train:], chosen[n_train:]))
     train, test = (np.bincount(c[(c >= 0) & kept], minlength=size).astype(np.float64) for c, kept in parts)
     return train, test
-
-
-def _merged(train: FloatArray, test: FloatArray) -> IntArray:
-    """Return the group of each value: its own, or that of those too rare in both parts for a χ² test."""
-    pooled = train + test
-    smaller = min(train.sum(), test.sum()) / max(pooled.sum(), 1)
-    frequent = np.flatnonzero(pooled * smaller >= MIN_EXPECTED)
-    frequent = frequent[np.argsort(-pooled[frequent], kind="stable")][:MAX_VALUES]
-    group = np.full(len(pooled), len(frequent))
-    group[frequent] = np.arange(len(frequent))
-    rest = pooled[group == len(frequent)].sum()
-    if 0 < rest * smaller < MIN_EXPECTED and len(frequent):  # too few for a group of their own
-        group[group == len(frequent)] = len(frequent) - 1
-    return group
-
-
-def psi(train: FloatArray, test: FloatArray) -> float:
-    """Return the population stability index of two tables of counts; half a row is added to each count.
-
-    Siddiqi, *Credit Risk Scorecards* (2006), ch. 10: above 0.1 a change, above 0.25 a large one.
-
-    Examples
-    --------
-    >>> round(psi(np.array([50.0, 50.0]), np.array([70.0, 30.0])), 3)
-    0.166
-    """
-    p, q = ((part + 0.5) / (part + 0.5).sum() for part in (train, test))
-    return float(np.sum((p - q) * np.log(p / q)))
 
 
 def of_numbers(numbers: FloatArray, n_train: int, drawn: Bools, *, time: bool = False) -> Drift | None:
@@ -236,14 +205,8 @@ def of_words(tokens: Tokens, rows: Rows, drawn: Bools, alpha: float) -> Drift | 
 
 def _fisher(train: IntArray, test: IntArray, n_train: int, n_test: int) -> FloatArray:
     """Return twice the smaller tail of Fisher's exact test for each word; 1 where a χ² test is far from finding it."""
-    pooled = train + test
-    expected = pooled * (n_train / (n_train + n_test))
-    z = np.abs(train - expected) / np.sqrt(expected * (n_test / (n_train + n_test)))
-    p_values = np.ones(len(train))
-    likely = np.flatnonzero(z > LIKELY)
-    law = stats.hypergeom(n_train + n_test, pooled[likely], n_train)
-    p_values[likely] = np.minimum(1.0, 2 * np.minimum(law.cdf(train[likely]), law.sf(train[likely] - 1)))
-    return p_values
+    tails = more_often(train, test, n_train, n_test), more_often(test, train, n_test, n_train)
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(*tails)))
 
 
 def _sample(rows: Rows, drawn: Bools) -> Bools:

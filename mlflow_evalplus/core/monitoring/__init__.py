@@ -1,0 +1,1 @@
+"""A model in production, window of time by window of time."""
