@@ -67,14 +67,7 @@ def near_pairs(tokens: Tokens, n_train: int, n: int, skipped: Bools) -> tuple[In
     >>> found.tolist(), partners.tolist()
     ([1], [0])
     """
-    rows, numbers = _units(tokens)
-    size = np.bincount(rows, minlength=n)
-    whole = np.zeros(n, dtype=np.uint64)
-    np.add.at(whole, rows, numbers)
-    enough = np.flatnonzero(size >= SAME_WORDS)
-    long = size[rows] >= BUT_ONE
-    owners = np.concatenate([enough, rows[long]])
-    keys = np.concatenate([whole[enough], whole[rows[long]] - numbers[long]])
+    owners, keys = near_keys(tokens, n)
     known, known_owners = _sorted(keys, owners, owners < n_train)
     asked, asked_owners = _sorted(keys, owners, (owners >= n_train) & ~skipped[owners])
     place = np.searchsorted(known, asked)  # sorted ones are found ten times as fast
@@ -82,6 +75,35 @@ def near_pairs(tokens: Tokens, n_train: int, n: int, skipped: Bools) -> tuple[In
     hit &= place < len(known)
     found, first = np.unique(asked_owners[hit], return_index=True)
     return found, known_owners[place[hit][first]]
+
+
+def near_keys(tokens: Tokens, n: int) -> tuple[IntArray, Keys]:
+    """Return texts and their keys, one pair an entry: two texts are nearly the same if they have a key in common.
+
+    A text of 4 words or more has the key of all of its words, one of 8 or more also those of all but one.
+
+    Parameters
+    ----------
+    tokens : Tokens
+    n : int
+        Texts in all.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from mlflow_evalplus.core.tokens import tokenise
+    >>> owners, keys = near_keys(tokenise(pa.chunked_array([["where is my parcel", "my parcel: where is it"]])), 2)
+    >>> owners.tolist(), bool(keys[0] == keys[1])
+    ([0, 1], False)
+    """
+    rows, numbers = _units(tokens)
+    size = np.bincount(rows, minlength=n)
+    whole = np.zeros(n, dtype=np.uint64)
+    np.add.at(whole, rows, numbers)
+    enough = np.flatnonzero(size >= SAME_WORDS)
+    long = size[rows] >= BUT_ONE
+    keys = np.concatenate([whole[enough], whole[rows[long]] - numbers[long]])
+    return np.concatenate([enough, rows[long]]), keys
 
 
 def _sorted(keys: Keys, owners: IntArray, chosen: Bools) -> tuple[Keys, IntArray]:
@@ -95,7 +117,9 @@ def _units(tokens: Tokens) -> tuple[IntArray, Keys]:
     known: dict[str, int] = {}
     first = [known.setdefault(w[0] if p else w, len(known)) for w, p in zip(tokens.vocabulary, pairs, strict=True)]
     last = [known.setdefault(w[-1], len(known)) if p else -1 for w, p in zip(tokens.vocabulary, pairs, strict=True)]
-    numbers = np.random.default_rng(SEED).integers(0, 2**64, len(known), dtype=np.uint64)
+    numbers = np.zeros(len(known), dtype=np.uint64)
+    in_order = [known[unit] for unit in sorted(known)]  # so that the order of the texts leaves no trace
+    numbers[in_order] = np.random.default_rng(SEED).integers(0, 2**64, len(known), dtype=np.uint64)
     units = np.array(first, dtype=np.int64)[tokens.codes]
     ends = np.array(last, dtype=np.int64)[tokens.codes]
     goes_on = np.zeros(len(units), dtype=np.bool_)

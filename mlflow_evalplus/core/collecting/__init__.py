@@ -1,0 +1,1 @@
+"""The cases of a production log that are worth a label."""

@@ -1,0 +1,1 @@
+"""Production logs out of MLflow, and the queue of cases into it."""
