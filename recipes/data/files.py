@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mlflow_evalplus import names
 from mlflow_evalplus.core.files import CSV_OPTIONS, check_file
+from mlflow_evalplus.core.training_data.files import VERSIONS
+from mlflow_evalplus.core.training_data.rows import HOW, IMPORTED, Settings
+from mlflow_evalplus.core.training_data.training_data import TrainingData
 from mlflow_evalplus.errors import DataError, shorten
 from recipes.data.loaded import SPLIT, Loaded, Source
 
@@ -31,7 +36,9 @@ SAVED = ("dataset_dict.json", "state.json")  # one of them is in every folder th
 
 
 def load(path: str | Path) -> Loaded:
-    """Load a data file, or a folder that ``Dataset.save_to_disk`` or ``DatasetDict.save_to_disk`` wrote.
+    """Load a data file, a folder that ``save_to_disk`` of `datasets` wrote, or a folder of training data.
+
+    Of training data the rows to train on are loaded, as the newest version has them; ``folder@3`` is version 3.
 
     Raises
     ------
@@ -40,6 +47,8 @@ def load(path: str | Path) -> Loaded:
     """
     quieten()
     path = Path(path)
+    if found := versioned(path):
+        return _training_rows(*found)
     frame = _folder(path) if path.is_dir() else _file(check_file(path, KINDS))
     if frame.empty:
         raise DataError(f"{str(path)!r} has no rows")
@@ -110,6 +119,34 @@ def _folder(path: Path) -> pd.DataFrame:
         return together(saved) if isinstance(saved, datasets.DatasetDict) else named(saved)
     except (ValueError, OSError, KeyError, TypeError, pa.ArrowException) as error:
         raise DataError(f"the folder {str(path)!r} cannot be read: {' '.join(str(error).split())}") from None
+
+
+def versioned(path: Path) -> tuple[Path, int | None] | None:
+    """Return folder and version where a path names training data."""
+    name, at, number = path.name.rpartition("@")
+    if path.exists() or not (name and at and number.isdecimal()):
+        return (path, None) if (path / VERSIONS).is_file() else None
+    folder = path.with_name(name)
+    return (folder, int(number)) if (folder / VERSIONS).is_file() else None
+
+
+def _training_rows(folder: Path, number: int | None) -> Loaded:
+    data = TrainingData.open(folder)
+    frame = data.rows(number)
+    version = data.versions[(number or data.newest.number) - 1]
+    label = f"{folder.resolve().name}@{version.number}"
+    source = Source(
+        f"{folder}@{version.number}", label, "local", {"uri": f"{folder.resolve()}@{version.number}"},
+        note=f"version {version.number} of the training data in {str(folder)!r}, digest {version.digest}",
+    )  # fmt: skip
+    return Loaded(frame.drop(columns=[*names.TRAINING_COLUMNS, *_of_queues(frame, data.settings)]), source)
+
+
+def _of_queues(frame: pd.DataFrame, settings: Settings) -> list[str]:
+    """Return the columns that adjudicated queues brought along, which no other row has a value in."""
+    others = frame[frame[HOW] == IMPORTED]
+    known = [name for name in names.ACCEPTED_COLUMNS if name in frame and name not in asdict(settings).values()]
+    return [name for name in known if len(others) < len(frame) and others[name].isna().all()]
 
 
 def _is_saved(path: Path) -> bool:

@@ -28,7 +28,15 @@ class ListedRows(PandasDataset):
             return PandasDataset(self.df.head(ROWS_OF_A_SCHEMA), self.source, digest=self.digest).schema
 
 
-def log_inputs(train: pd.DataFrame, test: pd.DataFrame, source: Source, *, text: str, label: str) -> PandasDataset:
+def log_inputs(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    source: Source,
+    *,
+    text: str,
+    label: str,
+    test_source: Source | None = None,
+) -> PandasDataset:
     """List training and test rows as inputs of the active run, in the contexts ``training`` and ``evaluation``.
 
     Each has the real source of its rows, and a digest over their texts and labels, in row order: it is the same for
@@ -42,13 +50,18 @@ def log_inputs(train: pd.DataFrame, test: pd.DataFrame, source: Source, *, text:
         Where both are from.
     text, label : str
         Columns.
+    test_source : Source, optional
+        Where the test rows are from, if from elsewhere.
 
     Returns
     -------
     PandasDataset
         The test rows, for ``mlflow.models.evaluate``, which then lists them no second time.
     """
-    parts = [dataset_of(rows, source, text=text, label=label) for rows in (train, test)]
+    sources = (source, test_source or source)
+    parts = [
+        dataset_of(rows, origin, text=text, label=label) for rows, origin in zip((train, test), sources, strict=True)
+    ]
     mlflow.log_inputs(datasets=parts, contexts=["training", "evaluation"], tags_list=[None, None])
     return parts[1]
 

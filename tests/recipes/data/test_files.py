@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlflow_evalplus.core.training_data.training_data import TrainingData
 from mlflow_evalplus.errors import DataError
 from recipes.data import sources
 from tests.generated import inputs
@@ -183,6 +184,30 @@ def test_the_splits_of_a_saved_folder_are_a_column(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (found.source.name, found.source.kind) == ("saved", "local")
     assert found.source.fields == {"uri": str(tmp_path / "saved")}
+
+
+def test_training_data_load_as_the_newest_or_a_named_version_has_them(tmp_path: Path) -> None:
+    folder = tmp_path / "training"
+    first = pd.DataFrame({"text": ["late", "fine"], "label": ["bad", "good"], "channel": ["app", "web"]})
+    data = TrainingData.create(folder, first, text="text", label="label", source="first.csv")
+    held = pd.DataFrame({"text": ["so slow", *"abcdefgh"], "label": "bad"})
+    data.add(held, source="july.csv", held_out=0.4, seed=2)
+    newest = sources.load(folder)
+    assert newest.frame["text"].tolist() == data.rows()["text"].tolist() != data.rows(part="all")["text"].tolist()
+    assert list(newest.frame.columns) == ["text", "label", "channel"]
+    assert (newest.source.name, newest.source.reference) == ("training@2", f"{folder}@2")
+    assert data.newest.digest in newest.source.note
+    again = sources.load(f"{folder}@1")
+    assert again.frame.to_dict("list") == first.to_dict("list")
+    assert sources.load(newest.source.fields["uri"]).source == newest.source
+    assert sources.load(again.source.fields["uri"]).frame.equals(again.frame)
+    with pytest.raises(DataError, match=r"there is no version 9 in .*training'; versions are 1 to 2"):
+        load(tmp_path / "training@9")
+    with pytest.raises(DataError, match="there is no file"):
+        load(tmp_path / "other@1")
+    (tmp_path / "rows@2").mkdir()
+    with pytest.raises(DataError, match="save_to_disk did not write"):
+        load(tmp_path / "rows@2")
 
 
 def test_a_folder_that_is_none_of_ours_is_told_apart(tmp_path: Path) -> None:
