@@ -45,6 +45,8 @@ def log_comparison(
 ) -> LoggedComparison:
     """Log a comparison as a run, beside the compared ones, and write the saved view of these.
 
+    Where the baseline is of another experiment than the runs that are held against it, it is logged in theirs.
+
     Parameters
     ----------
     series : Series
@@ -113,7 +115,9 @@ def words(series: Series, logged: LoggedComparison | None) -> list[str]:
 
 
 def _experiment(series: Series) -> str:
-    return str(series.runs[series.baseline].info.experiment_id)
+    """Return the experiment of the first run that is held against the baseline: the baseline may be an old champion."""
+    challenger = next(iter(series.comparisons), series.baseline)
+    return str(series.runs[challenger].info.experiment_id)
 
 
 def _begun(client: MlflowClient) -> Run | None:

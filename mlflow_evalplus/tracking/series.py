@@ -95,9 +95,9 @@ class Series:
 
     def compare_link(self, server: str) -> str:
         """Return the address of MLflow's compare page for these runs."""
-        experiment = next(iter(self.runs.values())).info.experiment_id
         ids = ",".join(f'"{run.info.run_id}"' for run in self.runs.values())
-        link = f'{server}/#/compare-runs?runs=[{ids}]&experiments=["{experiment}"]&workflowType=machine_learning'
+        where = ",".join(dict.fromkeys(f'"{run.info.experiment_id}"' for run in self.runs.values()))
+        link = f"{server}/#/compare-runs?runs=[{ids}]&experiments=[{where}]&workflowType=machine_learning"
         return link.replace('"', "%22")
 
 

@@ -28,6 +28,7 @@ from mlflow_evalplus.tracking.series import Series
 from recipes.classifiers.fit import Training, check
 from recipes.classifiers.settings import read_settings
 from recipes.data import split as rows
+from recipes.data.clusters import filled
 from recipes.data.sources import load
 from recipes.sentiment import candidates as iterations
 from recipes.sentiment.data import SHIPPED
@@ -75,6 +76,7 @@ def run(
         rules_file=Path(rules) if rules else iterations.RULES,
         learning_curve=learning_curve,
     )
+    frame = filled(frame, wanted.cluster, lambda line: screen.print(line, markup=False))
     rows.check(frame, text=task.text, label=task.label, labels=wanted.task.labels, slices=wanted.slices)
     for column in (task.label, *task.annotators):
         frame[column] = as_labels(frame, column)

@@ -16,6 +16,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 import yaml
+from mlflow.data.pandas_dataset import PandasDataset
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.attribution.keyword_rules import load_rules
@@ -60,6 +61,8 @@ class Task:
         Keyword rules: what explains errors, and what lies on top of a candidate that has them.
     learning_curve : bool
         Whether each candidate is also fitted on parts of the rows.
+    test_source : Source or None
+        Where the test rows come from; None where it is `source` too.
     """
 
     requirements: Requirements
@@ -73,6 +76,7 @@ class Task:
     settings: Mapping[str, Any] = field(default_factory=dict)
     rules_file: Path = RULES
     learning_curve: bool = False
+    test_source: Source | None = None
 
     def rows(self, frame: pd.DataFrame) -> Rows:
         """Return training rows with what their columns are."""
@@ -110,7 +114,7 @@ def run_series(
     for number, candidate in enumerate(candidates, start=1):
         on_step(f"{candidate.name}: {candidate.note}")
         tags = {names.TAG_SERIES: series_id, names.TAG_ITERATION: str(number)}
-        run_id, curve = _iterate(candidate, split, task, tags, say)
+        run_id, curve = iterate(candidate, split, task, tags, say)
         runs.append(client.get_run(run_id))
         remarks[candidate.name] = [f"{candidate.name}: {curve}"] if curve else []
     on_step("comparing")
@@ -125,8 +129,12 @@ def run_series(
     return series, log_comparison(series, project_run, tags={names.TAG_SERIES: series_id})
 
 
-def _iterate(
-    candidate: Candidate, split: Split, task: Task, tags: Mapping[str, str], say: Callable[[str], None]
+def iterate(
+    candidate: Candidate,
+    split: Split,
+    task: Task,
+    tags: Mapping[str, str],
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[str, str]:
     """Fit, log the model, evaluate it through the plugin; return the run's id, and what a learning curve says."""
     rows = task.rows(training_rows(candidate, split.train, task.annotators))
@@ -161,17 +169,37 @@ def _iterate(
 
 
 def _evaluate(candidate: Candidate, model_uri: str, rows: Rows, split: Split, task: Task) -> None:
+    inputs = log_inputs(
+        rows.frame, split.test, task.source, text=task.text, label=task.label, test_source=task.test_source
+    )
+    learnt = {
+        "training": rows.frame, "rules": task.rules_for(rows.labels),
+        "applied_rules": str(task.rules_file) if candidate.rules else None,
+    }  # fmt: skip
+    evaluate_model(model_uri, inputs, task, learnt)
+
+
+def evaluate_model(model_uri: str, inputs: PandasDataset, task: Task, learnt: Mapping[str, Any] | None = None) -> None:
+    """Evaluate a logged or registered model into the active run, through the plugin.
+
+    Parameters
+    ----------
+    model_uri : str
+    inputs : PandasDataset
+        The test rows, listed as an input of the run already.
+    task : Task
+    learnt : mapping, optional
+        What is known of its training, as the evaluator takes it.
+    """
     mlflow.models.evaluate(
         model_uri,
-        log_inputs(rows.frame, split.test, task.source, text=task.text, label=task.label),
+        inputs,
         model_type="classifier",
         evaluators=["evalplus"],
         evaluator_config={
             "evalplus": {
                 "requirements": task.requirements, "text": task.text, "annotators": task.annotators,
-                "latency_requests": task.latency_requests, "footprint": task.footprint,
-                "training": rows.frame, "rules": task.rules_for(rows.labels),
-                "applied_rules": str(task.rules_file) if candidate.rules else None,
+                "latency_requests": task.latency_requests, "footprint": task.footprint, **(learnt or {}),
             }
         },
     )  # fmt: skip
