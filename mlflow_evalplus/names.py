@@ -35,11 +35,19 @@ LEARNING_CURVE_METRICS = ("accuracy", "gain_next_1000")
 CALIBRATION_METRICS = ("coverage_at_launch", "threshold_at_launch", "aurc")
 # Of each epoch of a training of the recipe, under ``model/``; the step is the epoch.
 EPOCH_METRICS = ("epoch_loss", "epoch_f1_macro", "epoch_accuracy", "epoch_loss_train")
+# Of a model in production, under ``monitor/``; the step is the window's number, from 1.
+MONITOR_METRICS = (
+    "n_rows", "n_labelled", "estimated_accuracy", "drop", "estimated_drop", "mix_effect", "rate_effect", "new_terms",
+    "alerts",
+)  # fmt: skip
 # Share of the examples that got one of the labels as an answer: where a threshold asks, or an answer is none of them.
 COVERAGE = "coverage"
 N_EXAMPLES = "n_examples"
 # Of the labels, where there are annotators (the ceiling also from probabilities).
 LABEL_METRICS = ("accuracy_ceiling", "percent_agreement", "krippendorff_alpha")
+# Of a queue that came back, under ``adjudication/``; and, under ``labels/``, of its cases that were drawn at random.
+ADJUDICATION_METRICS = ("n_cases", "n_accepted", "n_open", "n_problems")
+AUDIT_LABEL_METRICS = ("percent_agreement_audit", "krippendorff_alpha_audit")
 # Of an online experiment and of people's ratings, where these were logged on the run.
 EVIDENCE_METRICS = ("ab_outcome", "ab_difference", "rating_mean", "rating_difference", "rating_agreement")
 ALL_METRICS = (
@@ -74,6 +82,15 @@ DATA_CHECKS = (
 )  # fmt: skip
 DATA_LEVELS = ("error", "warning", "ok", "not applicable")
 
+# Why a case of a production log is worth a label, the surest first; `audit` is the share drawn at random.
+REASONS = ("wrong", "disagreement", "low_margin", "unknown_words", "weak_slice", "audit")
+
+ANNOTATOR = "annotator_"  # begins the column of one annotator's labels; a number from 1 follows
+# Before the name of an experiment: what was answered in its review queues, in place of a filled file.
+REVIEWS = "reviews:"
+# Of a queue of cases, under ``queue/``; and the cases of each reason, under ``queue/by_reason/``.
+QUEUE_METRICS = ("n_cases", "n_audit", "n_rows", "n_texts")
+
 # A prediction that is missing, or is none of the labels, is counted here and is always wrong.
 OTHER = "(other)"
 # A slice value that is missing.
@@ -99,9 +116,18 @@ COMPARISON_PAGE = "evalplus_comparison.md"
 EVIDENCE_PAGE = "evalplus_evidence.md"
 LEARNING_CURVE_PAGE = "evalplus_learning_curve.md"
 LEARNING_CURVE_FIGURE = "evalplus_learning_curve.png"
+QUEUE_PAGE = "evalplus_queue.md"
+ADJUDICATION_PAGE = "evalplus_adjudication.md"
+MONITOR_PAGE = "evalplus_monitor.md"
+MONITOR_FIGURE = "evalplus_monitor.png"
+RETRAIN_PAGE = "evalplus_retrain.md"
+FLYWHEEL_PAGE = "evalplus_flywheel.md"
+FLYWHEEL_FIGURE = "evalplus_flywheel.png"
+FLYWHEEL_REPORT = "flywheel.html"
 REPORT = "evalplus_report.html"
 CONFUSION_IMAGE = "confusion_matrix"  # the key under which the chart view's image grid shows it
 COMPARISON_REPORT = "comparison.html"
+MONITOR_REPORT = "monitor.html"
 CONFUSION_TABLE = "evalplus/confusion.json"
 CLASSES_TABLE = "evalplus/classes.json"
 SLICES_TABLE = "evalplus/slices.json"
@@ -119,9 +145,19 @@ LABELS_TABLE = "evalplus/labels.json"
 RULES_TABLE = "evalplus/rules.json"
 DIFFERENCE_TABLE = "evalplus/difference.json"
 LEARNING_CURVE_TABLE = "evalplus/learning_curve.json"
+RETRAIN_TABLE = "evalplus/retrain.json"
+FLYWHEEL_TABLE = "evalplus/flywheel.json"
 AB_TABLE = "evalplus/ab.json"
 RATINGS_TABLE = "evalplus/ratings.json"
 EVIDENCE = "evalplus/evidence.json"
+QUEUE_CSV = "evalplus/queue.csv"
+ACCEPTED_TABLE = "evalplus/accepted.json"
+DISPUTED_CSV = "evalplus/disputed.csv"
+QUEUE_JSONL = "evalplus/queue.jsonl"
+MONITOR_TABLE = "evalplus/monitor.json"
+MONITOR_SHIFTS_TABLE = "evalplus/monitor_shifts.json"
+MONITOR_TERMS_TABLE = "evalplus/monitor_terms.json"
+MONITORING = "evalplus/monitoring.json"
 PREDICTIONS = "evalplus/predictions.parquet"
 EVALUATION = "evalplus/evaluation.json"
 
@@ -173,6 +209,42 @@ LEARNING_CURVE_COLUMNS = (
     "rows", "summary", "kind", "n_train", "n_fits", "accuracy", "lower", "upper", "gain", "gain_lower", "gain_upper",
     "price", "currency",
 )  # fmt: skip
+# Of the flywheel: the cases to label, and those whose label is settled.
+QUEUE_COLUMNS = (
+    "case_id", "text", "row", "copies", "audit", "weight", "reasons", "prediction", "challenger", "margin", "time",
+    "label",
+)  # fmt: skip
+ACCEPTED_COLUMNS = (
+    "case_id", "text", "label", "how", "audit", "weight", "copies", "reasons", "prediction", "time",
+)  # fmt: skip
+MONITOR_COLUMNS = (
+    "window", "summary", "outcome", "start", "end", "n", "n_labelled", "accuracy", "accuracy_lower", "accuracy_upper",
+    "estimated_accuracy", "estimated_accuracy_lower", "estimated_accuracy_upper", "drop", "drop_lower", "drop_upper",
+    "drop_p_value", "estimated_drop", "estimated_drop_lower", "estimated_drop_upper", "split_by", "mix_effect",
+    "rate_effect", "largest_psi", "largest_psi_column", "new_terms", "alerts",
+)  # fmt: skip
+MONITOR_SHIFT_COLUMNS = (
+    "window", "summary", "column", "psi", "js", "p_value", "q_value", "value", "share", "share_reference", "n",
+)  # fmt: skip
+MONITOR_TERM_COLUMNS = (
+    "window", "summary", "term", "n", "n_reference", "share", "share_reference", "q_value", "unseen", "accuracy",
+    "accuracy_lower", "accuracy_upper",
+)  # fmt: skip
+# Of the training data: whence each row is, and why a row may not be trained on (it is in a test set).
+TRAINING_COLUMNS = (
+    "evalplus.row_id", "evalplus.version", "evalplus.part", "evalplus.how", "evalplus.source", "evalplus.added_at",
+)  # fmt: skip
+REFUSALS = ("same_text", "same_words", "near_copy")
+REFUSED = "evalplus.refused"
+CONFLICT = "conflicting_label"
+# Of a retrained model beside the champion; and of a year of turns, a row for each month and line.
+RETRAIN_COLUMNS = (
+    "part", "summary", "n", "champion", "champion_lower", "champion_upper", "challenger", "challenger_lower",
+    "challenger_upper", "difference", "lower", "upper", "fixed", "broken",
+)  # fmt: skip
+FLYWHEEL_COLUMNS = (
+    "month", "summary", "line", "n", "accuracy", "accuracy_lower", "accuracy_upper", "difference", "lower", "upper",
+)  # fmt: skip
 LATENCY_COLUMNS = ("key", "summary", "value", "lower", "upper", "n")
 HISTORY_COLUMNS = (
     "at", "by", "kind", "alias", "version", "replaced", "run_id", "verdict", "forced", "why", "in_effect",
@@ -198,9 +270,17 @@ TAG_ACCURACY = "evalplus.accuracy"  # on a model version, with its interval
 TAG_PROMOTED_AS = "evalplus.promoted_as"  # on a model version: champion or challenger
 TAG_BOUNDS = "evalplus.bounds"  # on a model version: every requirement with what was measured, in words
 TAG_FORCED = "evalplus.forced"  # on a model version that was promoted although it did not pass: its verdict
+TAG_DATASET_VERSION = "evalplus.dataset_version"  # on a retrained run: the version of the training data
+TAG_DATASET_DIGEST = "evalplus.dataset_digest"  # and its digest
+TAG_QUEUE_RUN = "evalplus.queue_run"  # on an adjudication: the run of the queue that came back
+TAG_CASE = "evalplus.case"  # on a trace that is in a review queue: the case of the queue
 TAG_EVENT = "evalplus.event"  # on a registered model, followed by `.<time>-<random>`: one change of an alias
 KIND_EVALUATION = "evaluation"
 KIND_COMPARISON = "comparison"
+KIND_QUEUE = "queue"
+KIND_FLYWHEEL = "flywheel"
+KIND_ADJUDICATION = "adjudication"
+KIND_MONITOR = "monitor"
 
 MAX_METRICS = 200
 MAX_METRIC_VALUES_PER_COLUMN = 50

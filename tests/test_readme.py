@@ -57,8 +57,20 @@ def test_commands_run_in_order_as_written(store: str) -> None:
     (commands,) = [block for block in blocks("bash") if "mlflow-evalplus init" in block]
     _shell(commands, environment)
     _score_with_spark(environment)
+    _turn_the_wheel(environment)
     for mentioned in ("compare", "gate", "evaluate", "labels", "promote", "doctor", "init", "requirements"):
         assert f"mlflow-evalplus {mentioned}" in README
+
+
+def _turn_the_wheel(environment: dict[str, str]) -> None:
+    """A project runs in its own folder; here it writes into the working folder."""
+    (commands,) = [block for block in blocks("bash") if "-e flywheel" in block]
+    here = commands.replace("mlflow run .", f"mlflow run {shlex.quote(str(ROOT))}")
+    here = here.replace("-e flywheel ", '-e flywheel -P folder="$PWD/flywheel" ')
+    _shell(re.sub(r"(dataset|test)=(?=flywheel/)", r'\1="$PWD"/', here), environment)
+    versions = Path("flywheel/training/versions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(versions) == 4, "the year has three turns"
+    assert {path.name for path in Path("october").iterdir()} >= {"queue.csv", "queue.jsonl"}
 
 
 def _score_with_spark(environment: dict[str, str]) -> None:

@@ -11,7 +11,9 @@ import click
 from mlflow_evalplus.cli.options import epilog
 
 COMMANDS = {
+    "adjudicate": "Take a filled queue back: settled labels, open cases.",
     "ab": "Compare two variants of an online experiment, at any time.",
+    "collect": "Choose the production cases worth a label, for annotators.",
     "compare": "Compare runs side by side and choose one.",
     "data": "Check labelled data: duplicates, leaks, drift and more.",
     "doctor": "Check that MLflow sees the plugin and its store answers.",
@@ -20,11 +22,13 @@ COMMANDS = {
     "history": "Show who replaced whom in the registry, and why.",
     "init": "Draft a requirements.yaml from a data file, by your answers.",
     "labels": "Measure how far annotators agree, and the accuracy ceiling.",
+    "monitor": "Watch a production log: decay, drift, new words, alerts.",
     "ratings": "Estimate what human raters think, and how far they agree.",
     "promote": "Register the winner with its evidence.",
     "rollback": "Return to the previous champion.",
     "requirements": "Check requirements.yaml, and render it as a page.",
     "rules": "Show what keyword rules would do on top of a run.",
+    "versions": "List the versions of the training data, or make one.",
     "watch": "Evaluate each new model of an experiment, and all on new data.",
 }
 ALIASES = {"decide": "gate"}  # old scripts run; not listed

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlflow_evalplus.render import abstention, calibration, confusion, cost_latency, learning_curve, slices
-from mlflow_evalplus.results import Abstention, Calibration, Confusion, Drawable, Latency, LearningCurve, Slices
+from mlflow_evalplus.render import (
+    abstention,
+    calibration,
+    confusion,
+    cost_latency,
+    learning_curve,
+    monitoring_figure,
+    slices,
+)
+from mlflow_evalplus.results import (
+    Abstention,
+    Calibration,
+    Confusion,
+    Drawable,
+    Latency,
+    LearningCurve,
+    Monitoring,
+    Slices,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +40,8 @@ def figure(result: Drawable) -> Figure:
         return learning_curve.figure(result)
     if isinstance(result, Calibration):
         return calibration.figure(result)
+    if isinstance(result, Monitoring):
+        return monitoring_figure.figure(result)
     if isinstance(result, Abstention):
         return abstention.figure(result)
     raise TypeError(f"{type(result).__name__} has no picture")

@@ -5,6 +5,10 @@ Each table has ``.frame()`` (pandas) and each picture ``.figure()`` (matplotlib)
 
 from mlflow_evalplus.results.abstention import Abstention as Abstention
 from mlflow_evalplus.results.abstention import AbstentionPoint as AbstentionPoint
+from mlflow_evalplus.results.adjudication import AcceptedCase as AcceptedCase
+from mlflow_evalplus.results.adjudication import Adjudication as Adjudication
+from mlflow_evalplus.results.adjudication import OpenCase as OpenCase
+from mlflow_evalplus.results.adjudication import QueueProblem as QueueProblem
 from mlflow_evalplus.results.attribution import Attribution as Attribution
 from mlflow_evalplus.results.attribution import Source as Source
 from mlflow_evalplus.results.causes import Action as Action
@@ -43,10 +47,19 @@ from mlflow_evalplus.results.learning_curve import MoreLabels as MoreLabels
 from mlflow_evalplus.results.learning_curve import PowerLaw as PowerLaw
 from mlflow_evalplus.results.measures import Calibration as Calibration
 from mlflow_evalplus.results.measures import CalibrationBin as CalibrationBin
+from mlflow_evalplus.results.monitoring import Alert as Alert
+from mlflow_evalplus.results.monitoring import Monitoring as Monitoring
+from mlflow_evalplus.results.monitoring import NewTerm as NewTerm
+from mlflow_evalplus.results.monitoring import Shift as Shift
+from mlflow_evalplus.results.monitoring import Window as Window
+from mlflow_evalplus.results.queue import Queue as Queue
+from mlflow_evalplus.results.queue import QueuedCase as QueuedCase
+from mlflow_evalplus.results.queue import ReasonCount as ReasonCount
 from mlflow_evalplus.results.slices import Discovery as Discovery
 from mlflow_evalplus.results.slices import Finding as Finding
 from mlflow_evalplus.results.slices import SliceResult as SliceResult
 from mlflow_evalplus.results.slices import Slices as Slices
+from mlflow_evalplus.results.training_data import Version as Version
 from mlflow_evalplus.results.verdict import Gate as Gate
 from mlflow_evalplus.results.verdict import Outcome as Outcome
 from mlflow_evalplus.results.verdict import Sampling as Sampling

@@ -65,6 +65,17 @@ def test_a_comparison_is_a_run_beside_the_compared_ones(pair: list[Run]) -> None
     assert mlflow.active_run() is None
 
 
+def test_a_comparison_is_logged_where_the_challenger_is(store: str, frame: pd.DataFrame) -> None:
+    old = logged("champion", frame, slices=["channel"])
+    mlflow.set_experiment("this month")
+    series = compare_runs([logged("new", frame, 0.5, slices=["channel"])], baseline=old)
+    mlflow.set_experiment("elsewhere")
+    kept = [log_comparison(series).run_id, log_comparison(series).run_id]
+    (run,) = comparisons()
+    assert kept == [run.info.run_id] * 2
+    assert run.info.experiment_id == series.runs["new"].info.experiment_id != old.info.experiment_id
+
+
 def test_the_same_comparison_refreshes_its_run_and_another_makes_another(pair: list[Run], frame: pd.DataFrame) -> None:
     first = log_comparison(compare_runs(pair))
     ended = mlflow.get_run(first.run_id).info.end_time

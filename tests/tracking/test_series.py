@@ -214,6 +214,16 @@ def test_the_link_opens_mlflows_compare_page(store: str, frame: pd.DataFrame) ->
     )
 
 
+def test_the_link_names_the_experiments_of_all_runs(store: str, frame: pd.DataFrame) -> None:
+    """MLflow's compare page finds a run in the experiments of its address only, else it is an error page."""
+    old = logged("champion", frame)
+    mlflow.set_experiment("this month")
+    runs = [old, logged("new", frame), logged("newer", frame)]
+    link = unquote(compare_runs(runs).compare_link("http://127.0.0.1:5000"))
+    wanted = [run.info.experiment_id for run in runs[:2]]
+    assert f'&experiments=["{wanted[0]}","{wanted[1]}"]&' in link
+
+
 def test_on_shared_examples_the_winner_is_the_best_of_the_shared(store: str, frame: pd.DataFrame) -> None:
     """More rows that are easy must not make a run the winner over one that is better wherever both were asked."""
     easy = frame.assign(text=[f"easy {i}" for i in range(len(frame))], prediction=frame["label"])
