@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import pandas as pd
+
     from mlflow_evalplus.results.queue import Queue
     from mlflow_evalplus.tracking.collecting.review_queue import ReviewQueues
     from mlflow_evalplus.tracking.collecting.rows import Log
@@ -44,7 +46,9 @@ if TYPE_CHECKING:
 @click.option("--challenger", metavar="COLUMN", help="Column of another model's answers.")
 @click.option("--time", metavar="COLUMN", help="Column of the time.  [default: of traces and inference tables theirs]")
 @click.option("--slices", metavar="COLUMN,...", help="Slice columns.  [default: the requirements']")
-@click.option("--train", metavar="FILE", help="The training rows: tell which words the model has not learnt.")
+@click.option(
+    "--train", metavar="FILE", help="The training rows, or the folder of their versions: tell which words are new."
+)
 @click.option("--weak", metavar="RUN", help="The evaluated run that tells which slices are weak.")
 @click.option("--audit", type=click.FloatRange(0, 1), default=0.2, show_default=True, metavar="SHARE",
               help="Of the cases, drawn at random: they alone tell how good the model is.")  # fmt: skip
@@ -112,14 +116,26 @@ def _columns(given: dict[str, Any], rows: Log, text: str | None) -> dict[str, An
     return {**chosen, "text": "text", "prediction": "prediction", "label": label, "time": given["time"] or "time"}
 
 
+def _training_rows(path: str, text: str) -> pd.DataFrame:
+    """Return the rows of a file, or of the newest version in a folder of training data, its texts under `text`."""
+    from pathlib import Path
+
+    from mlflow_evalplus.core.files import read_file
+    from mlflow_evalplus.core.training_data.training_data import TrainingData
+
+    if not Path(path).is_dir():
+        return read_file(path)
+    data = TrainingData.open(path)
+    return data.rows().rename(columns={data.settings.text: text})
+
+
 def _beside(given: dict[str, Any], text: str) -> dict[str, Any]:
     """Return what else tells of the rows: training texts, the weak slices of a run, what is labelled already."""
     from mlflow_evalplus.core.columns import require_columns
-    from mlflow_evalplus.core.files import read_file
 
     found: dict[str, Any] = {"requirements": given["requirements_file"]}
     if given["train"]:
-        training = read_file(given["train"])
+        training = _training_rows(given["train"], text)
         require_columns(training, [text])
         found["training"] = training[text].dropna().astype(str).tolist()
     if given["weak"]:

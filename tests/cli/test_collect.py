@@ -78,6 +78,21 @@ def test_the_queue_is_the_python_functions(run: Cli) -> None:
     assert {"wrong", "disagreement", "low_margin", "unknown_words"} <= {one.reason for one in expected.reasons}
 
 
+def test_a_folder_of_training_data_tells_the_same_new_words_as_its_rows(run: Cli) -> None:
+    rows = pd.read_csv("train.csv").assign(label="neutral").drop_duplicates("text").rename(columns={"text": "said"})
+    ep.TrainingData.create("training", rows, text="said", label="label", source="train.csv")
+    of_folder, of_file = (
+        json.loads(
+            run(
+                "log.csv", "--n", "20", "--train", given, "--out", given[:5] + "-" + given[-3:], "--no-log", "--json"
+            ).out
+        )
+        for given in ("training", "train.csv")
+    )
+    why = [[one["why"] for one in told["reasons"] if one["reason"] == "unknown_words"] for told in (of_folder, of_file)]
+    assert why[0] == why[1] != []
+
+
 def test_what_is_printed_says_what_to_do_next(run: Cli) -> None:
     ended = run("log.csv", "--n", "9", "--no-log", "--per-annotator", "--out", "a b")
     assert "9 cases to label of" in ended.out
