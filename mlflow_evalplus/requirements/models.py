@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import did_you_mean
-from mlflow_evalplus.requirements.base import Count, Name, NoTruth, Number, Part
+from mlflow_evalplus.requirements.base import Count, Name, NoTruth, Number, Part, within_reach
 from mlflow_evalplus.requirements.monitor import Monitor
 
 Priority = Literal["accuracy", "fluency", "stability", "cost"]
@@ -67,14 +67,7 @@ class Threshold(Part):
     @field_validator("min", "max")
     @classmethod
     def _bound_is_within_reach(cls, bound: float | None, info: ValidationInfo) -> float | None:
-        metric = str(info.data.get("metric"))
-        low, high = names.RANGES.get(metric, (-math.inf, math.inf))
-        if metric == names.N_EXAMPLES and bound is not None and (bound < low or not bound.is_integer()):
-            raise ValueError(f"{metric} is a whole number from {low:g} on")
-        if bound is not None and not low <= bound <= high:
-            lies = f"lies between {low:g} and {high:g}" if high < math.inf else f"is never below {low:g}"
-            raise ValueError(f"{metric} {lies}" + ("; 0.9 means 90 %" if (low, high) == (0, 1) else ""))
-        return bound
+        return within_reach(str(info.data.get("metric")), bound, names.RANGES, (names.N_EXAMPLES,))
 
     @field_validator("margin")
     @classmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np
@@ -14,10 +13,9 @@ import pytest
 
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
-from mlflow_evalplus.cli import main
 from mlflow_evalplus.core.collecting.queue_files import read_queue
 from mlflow_evalplus.tracking.collecting.runs import load_queue
-from tests.cli.test_commands import Cli, Ended
+from tests.cli.test_commands import Cli, program
 from tests.core.collecting.test_queue_files import same
 from tests.tracking.collecting.test_inference_table import call
 from tests.tracking.collecting.test_traces import flush, trace
@@ -45,18 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
     log_of().to_csv("log.csv", index=False)
     log_of()[1::9].to_csv("train.csv", index=False)
-
-    def call_it(*arguments: str) -> Ended:
-        monkeypatch.setattr("sys.argv", ["mlflow-evalplus", "collect", *arguments])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-        out, err = capsys.readouterr()
-        return Ended(int(code or 0), out, err)
-
-    return call_it
+    return program(monkeypatch, capsys, "collect")
 
 
 KNOWN = ("--n", "20", "--feedback", "corrected", "--challenger", "new", "--train", "train.csv", "--slices", "channel",

@@ -58,14 +58,11 @@ class Ended:
 Cli = Callable[..., Ended]
 
 
-@pytest.fixture
-def cli(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Return what runs a command as the installed program does, but in this process."""
-    monkeypatch.setenv("MLFLOW_LOGGING_LEVEL", "WARNING")
-    monkeypatch.delenv("COLUMNS", raising=False)
+def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *begins: str) -> Cli:
+    """Return what runs the installed program in this process; `begins` are the words that every call begins with."""
 
     def call(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["mlflow-evalplus", *arguments])
+        monkeypatch.setattr(sys, "argv", ["mlflow-evalplus", *begins, *arguments])
         capsys.readouterr()
         code: Any = 0
         try:
@@ -76,6 +73,15 @@ def cli(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         return Ended(int(code or 0), out, err)
 
     return call
+
+
+@pytest.fixture
+def cli(store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Return what runs a command as the installed program does, but in this process."""
+    monkeypatch.setenv("MLFLOW_LOGGING_LEVEL", "WARNING")
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    return program(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ import pytest
 
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
-from tests.cli.test_commands import Cli, Ended, main
+from tests.cli.test_commands import Cli, program
 from tests.core.data.frames import clean
 
 
@@ -23,18 +22,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     rows[:200].to_csv("train.csv", index=False)
     rows[200:].to_csv("test.csv", index=False)
     rows.assign(part=["dev"] * 200 + ["test"] * 100).to_csv("both.csv", index=False)
-
-    def call(*arguments: str) -> Ended:
-        monkeypatch.setattr("sys.argv", ["mlflow-evalplus", "data", *arguments])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code
-        out, err = capsys.readouterr()
-        return Ended(int(code or 0), out, err)
-
-    return call
+    return program(monkeypatch, capsys, "data")
 
 
 def test_files_are_checked_as_the_python_function_does(run: Cli) -> None:

@@ -6,14 +6,13 @@ import json
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from mlflow_evalplus.cli import main
+from tests.cli.test_commands import program
 from tests.tracking.registry.registering import champion, make, pointed
 
 ROOT = Path(__file__).parents[2]
@@ -35,17 +34,12 @@ def runs(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def typed(runs: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     """Return what runs a command line; it returns exit code, output and errors."""
 
+    run = program(monkeypatch, capsys)
+
     def call(line: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mlflow-evalplus", *shlex.split(line)])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
+        ended = run(*shlex.split(line))
+        assert "Traceback" not in ended.out + ended.err
+        return ended.code, ended.out, ended.err
 
     return call
 
