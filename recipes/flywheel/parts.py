@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mlflow_evalplus import names
 from mlflow_evalplus.core.comparison import compare_evaluations
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.results import Difference, Estimate
@@ -116,8 +117,6 @@ def _part(name: str, rows: pd.DataFrame, label: str, cluster: str | None, confid
 
 def frame(found: Sequence[Part]) -> pd.DataFrame:
     """Return one row per part, with the columns ``names.RETRAIN_COLUMNS``."""
-    from mlflow_evalplus import names
-
     rows = []
     for part in found:
         row: dict[str, object] = {"part": part.name, "summary": part.summary, "n": part.n}

@@ -140,15 +140,7 @@ def retrain(
     champion = find_champion(settings.champion, settings.name) if settings.compare else None
     wanted = _requirements(settings, champion, tests.frame, str(test), text, label)
     rows.check(tests.frame, text=text, label=label, labels=wanted.task.labels, slices=wanted.slices)
-    frame = tests.frame.assign(**{label: as_labels(tests.frame, label)})
-    learnt, refused = guarded(data.rows(version.number), frame, text=text)
-    held_out, _ = guarded(data.rows(version.number, "held_out"), frame, text=text)
-    frame, learnt, held_out = (
-        filled(part, wanted.cluster, say, of=of)
-        for part, of in ((frame, "test"), (learnt, "training"), (held_out, "held-out"))
-    )
-    if learnt.empty:
-        raise DataError(f"every training row of {str(dataset)!r} has a text of the test set; name another test set")
+    frame, learnt, held_out, n_refused = _guarded_rows(data, version, tests.frame, wanted, say)
     folder = data.folder.resolve()
     source = Source(f"{data.folder}@{version.number}", folder.name, "local", {"uri": f"{folder}@{version.number}"})
     task = Task(
@@ -157,18 +149,33 @@ def retrain(
     )  # fmt: skip
     split = rows.Split(learnt.reset_index(drop=True), frame, f"version {version.number} of the training data")
     candidate = _candidate(settings, task, split)
-    say(f"{candidate.note}: {len(learnt):,} rows of version {version.number}, {len(refused):,} refused")
+    say(f"{candidate.note}: {len(learnt):,} rows of version {version.number}, {n_refused:,} refused")
     run_id, series, comparison = _compared(candidate, split, task, champion, settings, say)
     answer = answers_of(_model_of(run_id), label), answers_of(champion.uri, label) if champion else None
     found = measured.parts(
         frame, held_out, *answer, text=text, label=label, cluster=wanted.cluster, confidence=wanted.confidence
     )
     known = learnt_by(champion, {"test rows": frame, "collected cases": held_out}, text) if champion else None
-    done = Retrained(
-        run_id, series, comparison, found, version, len(learnt), len(refused), champion, settings.name, known
-    )
+    done = Retrained(run_id, series, comparison, found, version, len(learnt), n_refused, champion, settings.name, known)
     _log(done)
     return done
+
+
+def _guarded_rows(
+    data: TrainingData, version: Version, test: pd.DataFrame, wanted: Requirements, say: Callable[[str], None]
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, int]:
+    """Return test rows, training rows and rows held out, no text of the first among the others; how many were."""
+    text, label = data.settings.text, data.settings.label
+    test = test.assign(**{label: as_labels(test, label)})
+    learnt, refused = guarded(data.rows(version.number), test, text=text)
+    held_out, _ = guarded(data.rows(version.number, "held_out"), test, text=text)
+    if learnt.empty:
+        raise DataError(f"every training row of {str(data.folder)!r} has a text of the test set; name another test set")
+    test, learnt, held_out = (
+        filled(part, wanted.cluster, say, of=of)
+        for part, of in ((test, "test"), (learnt, "training"), (held_out, "held-out"))
+    )
+    return test, learnt, held_out, len(refused)
 
 
 def _opened(dataset: str | Path) -> tuple[TrainingData, Version]:
