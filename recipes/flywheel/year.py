@@ -24,7 +24,18 @@ from recipes.flywheel import page as pages
 from recipes.flywheel.champion import Champion, find_champion
 from recipes.flywheel.lines import RANDOM, WHEEL, Lines, lines
 from recipes.flywheel.spin import Model, at_random, spin
-from recipes.flywheel.stream import LABEL, MONTH, PURITY, SHARE, TEXT, TRAINED, Stream, simulated_year
+from recipes.flywheel.stream import (
+    LABEL,
+    MONTH,
+    OLD_WORDING,
+    PHRASE,
+    PURITY,
+    SHARE,
+    TEXT,
+    TRAINED,
+    Stream,
+    simulated_year,
+)
 from recipes.flywheel.turn import SLICES, Turn, answered, first_model, turn
 
 RUN_NAME = "flywheel: a simulated year"
@@ -97,6 +108,8 @@ def run_year(
     stream = simulated_year(seed)
     say(f"January to June: {len(stream.first):,} messages to learn from, {len(stream.held_out):,} to test on")
     first_model(folder, stream.first, stream.held_out, name, seed)
+    accepted = answered(name, stream.held_out).assign(**{LABEL: stream.held_out[LABEL]})
+    accepted.drop(columns=[OLD_WORDING, PHRASE]).to_csv(folder / "reference.csv", index=False)
     models: list[Model] = [_in_use(name)]
     turns, log = list[Turn](), list[pd.DataFrame]()
     for number, month in enumerate(stream.months[TRAINED:]):
@@ -106,7 +119,7 @@ def run_year(
         if month in stream.turns:
             turns.append(turn(folder, month, rows, scored, budget=budget, name=name, seed=seed + number, say=say))
             models.append(_in_use(name))
-    _watch(stream, log, name)
+    _watch(stream, log, accepted)
     say("the same year with labels drawn at random")
     measured = lines(stream, {WHEEL: models, RANDOM: _at_random(stream, turns, seed)})
     year = Year(tuple(turns), measured, budget, seed, folder)
@@ -126,9 +139,8 @@ def _at_random(stream: Stream, turns: list[Turn], seed: int) -> list[Model]:
     return list(spin(stream, at_random, n, seed=seed).models)
 
 
-def _watch(stream: Stream, log: list[pd.DataFrame], name: str) -> None:
-    """Log what a monitor would have said of July to December, with all labels known."""
-    reference = answered(name, stream.held_out).assign(**{LABEL: stream.held_out[LABEL]})
+def _watch(stream: Stream, log: list[pd.DataFrame], reference: pd.DataFrame) -> None:
+    """Log what a monitor would have said of July to December, with all labels known, against the first model's test."""
     watched = monitor(
         pd.concat(log, ignore_index=True), reference=reference, time=MONTH, label=LABEL, text=TEXT, slices=SLICES,
         scores={label: f"score.{label}" for label in sorted(stream.rows[LABEL].unique())}, cluster="customer_id",

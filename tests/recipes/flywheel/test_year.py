@@ -32,6 +32,10 @@ def test_three_turns_leave_a_trail_and_a_page(store: str) -> None:
         left = {path.name for path in (folder / month).iterdir()}
         assert left >= {"log.csv", "queue.jsonl", "queue_annotator_1.csv", "queue_annotator_2.csv"}
         assert "label" not in pd.read_csv(folder / month / "log.csv").columns
+    reference = pd.read_csv(folder / "reference.csv")
+    assert reference["text"].tolist() == pd.read_csv(folder / "test.csv")["text"].tolist()
+    assert {"label", "prediction", "score.negative"} <= {*reference}
+    assert "old_wording" not in reference
     runs = mlflow.search_runs(search_all_experiments=True)
     kinds = runs[f"tags.{names.TAG_KIND}"].value_counts().to_dict()
     assert kinds == {
@@ -47,7 +51,7 @@ def test_three_turns_leave_a_trail_and_a_page(store: str) -> None:
     collected = data.rows(part="all").query("`evalplus.version` > 1")
     truth = year.rows.set_index("text")["label"]
     assert (collected["label"] == collected["text"].map(truth)).all()
-    assert set(collected["month"]) == set(MONTHS) if "month" in collected else True
+    assert set(collected["month"]) == set(MONTHS)
     assert not set(collected["text"]) & set(year.held_out["text"])
     page = (folder / names.FLYWHEEL_REPORT).read_text(encoding="utf-8")
     assert "with the wheel" in page
