@@ -22,6 +22,17 @@ _LETTERS = rf"[^\W_{WIDE}]+"
 _TOKEN = re.compile(rf"([{WIDE}]+)|({_LETTERS}(?:(?:'|[{MARKS}]+){_LETTERS})*[{MARKS}]*)")
 
 
+def folded(text: str) -> str:
+    """Return a text without what tells no two texts apart: case, width and uneven spaces.
+
+    Examples
+    --------
+    >>> folded("Ｌate  again ") == folded("late again"), folded("late!") == folded("late")
+    (True, False)
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
 def words_of(text: str) -> list[str]:
     """Return the words of a text in order, in lower case and half width; numbers are none.
 

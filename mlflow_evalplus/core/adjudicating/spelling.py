@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from mlflow_evalplus.core.words import folded
 from mlflow_evalplus.errors import shorten
 
 UNSURE = "?"
 CANNOT_TELL = ("?", "??", "???", "unclear", "unsure", "skip", "不确定")
-
-
-def folded(text: str) -> str:
-    """Return a text without case, width, accents' encoding and uneven spaces.
-
-    Examples
-    --------
-    >>> folded("  Ｖｅｒｙ   Negative ")
-    'very negative'
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 class Spelling:

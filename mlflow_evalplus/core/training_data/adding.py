@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from mlflow_evalplus import names
 from mlflow_evalplus.core.training_data.contamination import contaminated
 from mlflow_evalplus.core.training_data.keys import strict_key
-from mlflow_evalplus.core.training_data.rows import HELD_OUT, ID, PART, TRAIN, Row, Settings, same
+from mlflow_evalplus.core.training_data.rows import HELD_OUT, ID, PART, TRAIN, Row, Settings
+from mlflow_evalplus.core.words import folded
 
 RELABELLED, IN_TEST = "relabelled", "in_test"
 
@@ -84,15 +85,15 @@ def _news(
     given: Sequence[Row], there: Sequence[Row], settings: Settings, found: Addition
 ) -> tuple[list[Row], list[tuple[Row, Row]]]:
     """Return rows with a new text, and those with a new label, each with the row that has the old one."""
-    last = {same(row[settings.text]): row for row in given}
+    last = {folded(row[settings.text]): row for row in given}
     for row in given:
-        kept = last[same(row[settings.text])]
+        kept = last[folded(row[settings.text])]
         if kept is not row:
             if kept[settings.label] == row[settings.label]:
                 found.n_known += 1
             else:
                 found.refused[names.CONFLICT] += 1
-    in_use = {same(row[settings.text]): row for row in there}
+    in_use = {folded(row[settings.text]): row for row in there}
     fresh, corrected = [], []
     for key, row in last.items():
         before = in_use.get(key)

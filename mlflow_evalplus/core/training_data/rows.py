@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -100,17 +99,6 @@ def texts_in(given: Any, text: str) -> list[str]:
     known = column_names(frame)
     column = "text" if text not in known and "text" in known else text
     return [value for value in _texts(frame, column) if value is not None]
-
-
-def same(text: str) -> str:
-    """Return what two texts have in common that are one text: case, width and extra spaces tell no two apart.
-
-    Examples
-    --------
-    >>> same("Ｌate  again ") == same("late again"), same("late!") == same("late")
-    (True, False)
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _pandas(given: Any) -> pd.DataFrame:
