@@ -18,6 +18,7 @@ from mlflow.entities import Run
 from mlflow_evalplus import names
 from recipes.classifiers.resume import SEAL
 from recipes.classifiers.unfinished import VARIABLE
+from recipes.sentiment.data import SHIPPED
 from tests.recipes.classifiers import tiny
 from tests.recipes.test_run import all_runs, logged_rows
 
@@ -30,7 +31,7 @@ import json, socket, sys
 def refused(*_, **__): raise OSError("no network here")
 socket.socket.connect = socket.create_connection = refused
 import mlflow, pandas as pd
-answers = mlflow.pyfunc.load_model(sys.argv[1]).predict(pd.DataFrame({"text": json.load(sys.stdin)}))
+answers = mlflow.pyfunc.load_model(sys.argv[1]).predict(pd.DataFrame(json.load(sys.stdin)))
 print(json.dumps({column: answers[column].tolist() for column in answers}))
 """
 
@@ -96,13 +97,18 @@ def test_a_killed_training_goes_on_in_the_same_run_and_ends_as_one_that_was_not_
     whole = next(other for other in transformers() if other.info.run_id != run.info.run_id)
     pd.testing.assert_frame_equal(logged_rows(run), logged_rows(whole), check_exact=True)
     assert run.data.metrics["quality/accuracy"] > 0.5  # of three labels: it has learnt
+    assert_served_as_logged(run)
 
-    # the model of the run answers, without a network, what the run has logged: to the last bit
+
+def assert_served_as_logged(run: Run) -> None:
+    """In a fresh process without a network the model of a run answers what the run has logged: to the last bit."""
     rows = logged_rows(run)
     (output,) = (entry.model_id for entry in run.outputs.model_outputs)
+    named = {column.removeprefix("slice."): column for column in rows if column in ("text", "slice.business_line")}
+    asked = {name: rows[column].astype(str).tolist() for name, column in named.items()}
     answers = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", ANSWER, f"models:/{output}"],
-        input=json.dumps(rows["text"].tolist()), capture_output=True, text=True, check=True,
+        input=json.dumps(asked), capture_output=True, text=True, check=True,
     )  # fmt: skip
     served = pd.DataFrame(json.loads(answers.stdout.splitlines()[-1]))
     assert served["prediction"].tolist() == rows["prediction"].tolist()
@@ -110,3 +116,22 @@ def test_a_killed_training_goes_on_in_the_same_run_and_ends_as_one_that_was_not_
     assert len(scores) == 3
     for column in scores:
         assert np.array_equal(served[column], rows[column])
+
+
+def test_every_base_with_its_default_checkpoint_is_served_as_its_run_has_logged(store: str) -> None:
+    """The four candidates of the README on a part of the shipped messages, one epoch."""
+    pd.read_csv(SHIPPED, keep_default_na=False).head(400).to_csv("rows.csv", index=False)
+    command = [
+        sys.executable, "-m", "recipes.sentiment", "--data", "rows.csv", "--experiment", "tests", "--slices",
+        "business_line", "--candidates", "words,embedding,transformer,scenario", "--settings", "epochs=1",
+    ]  # fmt: skip
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_EXPERIMENT_ID"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    finished(process)
+    runs = [run for run in all_runs() if run.data.tags.get(names.TAG_KIND) == names.KIND_EVALUATION]
+    assert sorted(run.info.run_name for run in runs) == ["embedding", "scenario", "transformer", "words"]
+    for run in runs:
+        assert_served_as_logged(run)
