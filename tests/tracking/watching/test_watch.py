@@ -611,7 +611,7 @@ def test_two_watchers_at_once_evaluate_each_model_exactly_once(data: str, store:
     mlflow.end_run()
     watchers = [start(store, "--once", "--json") for _ in range(3)]
     outputs = [watcher.communicate(timeout=300) for watcher in watchers]
-    assert [watcher.returncode for watcher in watchers] == [0, 0, 0], outputs
+    assert [watcher.returncode for watcher in watchers] == [0, 0, 0], "\n".join(map(str, outputs))
     assert sorted(model_of(run) for run in claims()) == sorted(models)
     assert {run.info.status for run in claims()} == {"FINISHED"}
     assert sum(out.count('"evaluated", "model"') for out, _ in outputs) == len(models), outputs
