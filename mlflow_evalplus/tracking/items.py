@@ -49,6 +49,14 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Many rows, as a Parquet file."""
+
+    path: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Figure:
     """A picture."""
 
@@ -78,7 +86,7 @@ class Report:
         return report.page(self.evaluation, self.run_name)
 
 
-File = Table | Figure | Page | Report
+File = Table | Rows | Figure | Page | Report
 Item = Metric | File
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +17,9 @@ from mlflow.tracking import MlflowClient
 from mlflow_evalplus.errors import TrackingError
 
 TIMEOUT_S = 5
+# MLflow waits 20 seconds for a database that another process writes to, but 5 where it opens it: too few on a busy disk
+LOCKED_S = 30.0
+PAUSE_S = 0.2
 
 
 @contextmanager
@@ -40,7 +44,7 @@ def client() -> MlflowClient:
     ------
     TrackingError
         The tracking server does not answer within 5 seconds (MLflow's own retries take minutes), or the
-        database cannot be opened.
+        database cannot be opened; where others keep it locked, within 30 seconds.
     """
     uri = mlflow.get_tracking_uri()
     if urlsplit(uri).scheme in ("http", "https"):
@@ -51,10 +55,15 @@ def client() -> MlflowClient:
                 f"the tracking server {without_password(uri)} does not answer ({type(error).__name__}). Is it running? "
                 "Set MLFLOW_TRACKING_URI, or start one with: mlflow server"
             ) from None
-    try:
-        return MlflowClient()
-    except Exception as error:  # a missing driver, a damaged file, an unknown scheme: every store fails in its own way
-        raise _error(error) from error
+    patient = time.monotonic() + LOCKED_S
+    while True:
+        try:
+            return MlflowClient()
+        # a missing driver, a damaged file, an unknown scheme: every store fails in its own way
+        except Exception as error:
+            if "database is locked" not in str(error) or time.monotonic() > patient:
+                raise _error(error) from error
+        time.sleep(PAUSE_S)
 
 
 def _certificates() -> str | bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities import Dataset as LoggedDataset
 from mlflow.entities import DatasetInput, InputTag, Param, Run, RunTag
 from mlflow.entities import Metric as LoggedMetric
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema
 from mlflow.utils.time import get_current_time_millis
@@ -24,10 +26,13 @@ from mlflow_evalplus.core.attribution.attribute import attribute
 from mlflow_evalplus.render import figures, summary
 from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import record, store
-from mlflow_evalplus.tracking.items import Figure, File, Page, Table, describe
+from mlflow_evalplus.tracking.items import Figure, File, Page, Rows, Table, describe
 
 NOTE = "mlflow.note.content"
 TABLES = "mlflow.loggedArtifacts"  # the tag by which MLflow's artifact view finds tables
+INSERTED_BY_ANOTHER = re.compile(
+    "unique|duplicate", re.IGNORECASE
+)  # as SQLite, PostgreSQL, MySQL and SQL Server say it
 MAX_BATCH = 1000  # metrics in one call of MLflow's
 IMAGES = "mlflow.loggedImages"  # the tag by which its chart view finds images
 # The names that MlflowClient.log_image gives its picture and its thumbnail. Ours stay the same when a run is logged
@@ -71,7 +76,7 @@ def log(
         _upload(client, run.info.run_id, files, evaluation)
         tags = {**_tags(evaluation), TABLES: tables_of(run, files), IMAGES: "True"}
         if data:
-            client.log_inputs(run.info.run_id, [_data(evaluation)])
+            log_data(client, run.info.run_id, _data(evaluation))
         log_batch(client, run.info.run_id, values if metrics else {}, tags=tags)
     return values
 
@@ -107,6 +112,20 @@ def log_batch(
         params=[Param(key, value) for key, value in (params or {}).items()],
         tags=[RunTag(key, value) for key, value in (tags or {}).items()],
     )
+
+
+def log_data(client: MlflowClient, run_id: str, data: DatasetInput) -> None:
+    """Log a data set as an input of a run.
+
+    MLflow looks for the data set, then inserts it: of two processes that do so at once for the first time one is
+    refused. When it asks again the data set is there.
+    """
+    try:
+        client.log_inputs(run_id, [data])
+    except MlflowException as error:
+        if not INSERTED_BY_ANOTHER.search(str(error)):
+            raise
+        client.log_inputs(run_id, [data])
 
 
 def log_steps(client: MlflowClient, run_id: str, steps: Mapping[int, Mapping[str, float]]) -> None:
@@ -145,6 +164,8 @@ def _write_files(files: Sequence[File], evaluation: Evaluation | None, folder: P
 def _write(item: File, path: Path) -> None:
     if isinstance(item, Table):
         item.frame.to_json(path, orient="split", index=False, force_ascii=False)
+    elif isinstance(item, Rows):
+        item.frame.to_parquet(path, index=False, compression="zstd")
     elif isinstance(item, Figure):
         figures.save(item.drawing, path)
     else:
@@ -163,17 +184,22 @@ def _write_rows(table: pa.Table, path: Path) -> None:
 
 
 def _data(evaluation: Evaluation) -> DatasetInput:
-    """Return the test set as MLflow lists it; MLflow's own digest and schema would read every row for seconds."""
     slices = {column for row in evaluation.slices.rows for column in row.columns}
-    schema = Schema([ColSpec("string", column) for column in ("label", "prediction", *sorted(slices))])
+    name = evaluation.requirements.task.name if evaluation.requirements else "evaluation"
+    return data_input(name, evaluation.data_digest, ("label", "prediction", *sorted(slices)), evaluation.n)
+
+
+def data_input(name: str, digest: str, columns: Sequence[str], n: int) -> DatasetInput:
+    """Return a data set of `n` rows as MLflow lists it; its own digest and schema would read every row for seconds."""
+    schema = Schema([ColSpec("string", column) for column in columns])
     source = CodeDatasetSource(mlflow.tracking.context.registry.resolve_tags())
     entity = LoggedDataset(
-        name=evaluation.requirements.task.name if evaluation.requirements else "evaluation",
-        digest=evaluation.data_digest,
+        name=name,
+        digest=digest,
         source_type=source._get_source_type(),
         source=source.to_json(),
         schema=json.dumps({"mlflow_colspec": schema.to_dict()}),
-        profile=json.dumps({"num_rows": evaluation.n}),
+        profile=json.dumps({"num_rows": n}),
     )
     return DatasetInput(entity, [InputTag("mlflow.data.context", "evaluation")])
 

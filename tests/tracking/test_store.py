@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -140,6 +142,41 @@ def test_a_damaged_database_is_one_clear_error(elsewhere: pytest.MonkeyPatch, tm
     point_to(f"sqlite:///{tmp_path}/bad.db")
     with pytest.raises(TrackingError, match="file is not a database"):
         find_runs()
+
+
+@contextmanager
+def locked(database: Path, seconds: float) -> Iterator[None]:
+    """Keep a database locked for so long, as a process does that writes on a busy disk."""
+    begun = threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            begun.set()
+            time.sleep(seconds)
+            connection.execute("COMMIT")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    begun.wait(timeout=60)
+    yield
+    thread.join(timeout=60)
+
+
+@pytest.mark.slow
+def test_a_database_that_another_process_writes_to_is_waited_for(
+    elsewhere: pytest.MonkeyPatch, empty_store: Path, tmp_path: Path
+) -> None:
+    """Where MLflow opens a database it waits for five seconds, here for a tenth of one, and then gives up."""
+    database = tmp_path / "busy.db"
+    database.write_bytes(empty_store.read_bytes())
+    point_to(f"sqlite:///{database}?timeout=0.1")
+    elsewhere.setattr(stores, "LOCKED_S", 0.3)
+    with locked(database, 3), pytest.raises(TrackingError, match="database is locked"):
+        stores.client()
+    elsewhere.setattr(stores, "LOCKED_S", 30)
+    with locked(database, 1):
+        assert [found.name for found in stores.client().search_experiments()] == ["Default"]
 
 
 def test_artifacts_that_cannot_be_written_are_one_clear_error(store: str, frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlflow.entities import Run
+from mlflow.entities import Dataset, DatasetInput, Run
+from mlflow.exceptions import MlflowException
 
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
@@ -21,6 +24,7 @@ from mlflow_evalplus.errors import ComparisonError, TrackingError
 from mlflow_evalplus.results import Estimate, Evaluation, Footprint, Latency
 from mlflow_evalplus.tracking import record
 from mlflow_evalplus.tracking.reader import find_runs
+from mlflow_evalplus.tracking.writer import log_data
 from tests.generated import inputs
 
 ROOT_FILES = {
@@ -386,6 +390,30 @@ def test_the_test_set_is_listed_as_an_input_with_our_digest(store: str, frame: p
     columns = [column["name"] for column in json.loads(data.dataset.schema)["mlflow_colspec"]]
     assert columns == ["label", "prediction", "channel"]
     assert mlflow.data.get_source(data) is not None
+
+
+def test_several_who_log_the_same_data_first_all_succeed(store: str) -> None:
+    """MLflow looks for a data set, then inserts it: of those that do so at once all but one are refused."""
+    client = mlflow.MlflowClient()
+    for k in range(8):
+        data = DatasetInput(Dataset(f"test set {k}", "d1", "code", "{}"))
+        runs = [client.create_run("0").info.run_id for _ in range(4)]
+        at_once = threading.Barrier(len(runs))
+
+        def log(run_id: str, data: DatasetInput = data, at_once: threading.Barrier = at_once) -> None:
+            at_once.wait(timeout=60)
+            log_data(client, run_id, data)
+
+        with ThreadPoolExecutor(len(runs)) as pool:
+            list(pool.map(log, runs))
+        assert [client.get_run(run_id).inputs.dataset_inputs[0].dataset.name for run_id in runs] == [
+            f"test set {k}"
+        ] * 4
+
+
+def test_what_is_refused_for_another_reason_is_not_tried_again(store: str) -> None:
+    with pytest.raises(MlflowException, match="not found"):
+        log_data(mlflow.MlflowClient(), "0" * 32, DatasetInput(Dataset("test set", "d1", "code", "{}")))
 
 
 def test_the_matrix_is_where_log_image_puts_an_image(store: str, frame: pd.DataFrame) -> None:

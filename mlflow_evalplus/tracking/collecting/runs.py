@@ -22,7 +22,7 @@ from mlflow_evalplus.results.queue import Queue
 from mlflow_evalplus.tracking import links, store
 from mlflow_evalplus.tracking.collecting.rows import Log
 from mlflow_evalplus.tracking.items import File, Page
-from mlflow_evalplus.tracking.writer import log_batch, log_page
+from mlflow_evalplus.tracking.writer import log_batch, log_data, log_page
 
 NAME = "queue"
 
@@ -106,7 +106,7 @@ def _logged(
     asked = {"seed": queue.seed, **({"log": log.source, "log_digest": log.digest} if log else {}), **(params or {})}
     log_batch(client, run_id, _metrics(queue), params={key: str(value) for key, value in asked.items()})
     if log:
-        client.log_inputs(run_id, [_data(log)])
+        log_data(client, run_id, _data(log))
     return LoggedQueue(run_id, run.info.experiment_id, links.artifact_page(run, names.QUEUE_PAGE))
 
 
