@@ -40,6 +40,14 @@ MONITOR_METRICS = (
     "n_rows", "n_labelled", "estimated_accuracy", "drop", "estimated_drop", "mix_effect", "rate_effect", "new_terms",
     "alerts",
 )  # fmt: skip
+# Of a candidate on a question set, under ``selection/``; with ``_lower`` and ``_upper`` where it is an estimate.
+SELECTION_MEASURES = (
+    "coverage", "no_answer_rate", "format_compliance", "refusal_rate", "fluency", "stability", "pass_k", "length",
+)  # fmt: skip
+SELECTION_METRICS = ("score", "utility", *SELECTION_MEASURES)
+# Sections of a candidate's other metrics: its score by dimension, and the share of the lost points by cause.
+SCORE_BY_DIMENSION = "score_by_dimension"
+LOST_BY_CAUSE = "lost_by_cause"
 # Share of the examples that got one of the labels as an answer: where a threshold asks, or an answer is none of them.
 COVERAGE = "coverage"
 N_EXAMPLES = "n_examples"
@@ -125,6 +133,11 @@ FLYWHEEL_PAGE = "evalplus_flywheel.md"
 FLYWHEEL_FIGURE = "evalplus_flywheel.png"
 FLYWHEEL_REPORT = "flywheel.html"
 REPORT = "evalplus_report.html"
+LEADERBOARD_PAGE = "evalplus_leaderboard.md"
+LEADERBOARD_FIGURE = "evalplus_leaderboard.png"
+DIMENSIONS_PAGE = "evalplus_dimensions.md"
+DIMENSIONS_FIGURE = "evalplus_dimensions.png"
+SELECTION_REPORT = "selection.html"
 CONFUSION_IMAGE = "confusion_matrix"  # the key under which the chart view's image grid shows it
 COMPARISON_REPORT = "comparison.html"
 MONITOR_REPORT = "monitor.html"
@@ -150,6 +163,14 @@ FLYWHEEL_TABLE = "evalplus/flywheel.json"
 AB_TABLE = "evalplus/ab.json"
 RATINGS_TABLE = "evalplus/ratings.json"
 EVIDENCE = "evalplus/evidence.json"
+LEADERBOARD_TABLE = "evalplus/leaderboard.json"
+DIMENSIONS_TABLE = "evalplus/dimensions.json"
+TAGS_TABLE = "evalplus/tags.json"
+PAIRS_TABLE = "evalplus/pairs.json"
+FAILURES_TABLE = "evalplus/failures.json"
+FAILED_TABLE = "evalplus/failed_questions.json"
+ANSWERS = "evalplus/answers.parquet"
+SELECTION = "evalplus/selection.json"
 QUEUE_CSV = "evalplus/queue.csv"
 ACCEPTED_TABLE = "evalplus/accepted.json"
 DISPUTED_CSV = "evalplus/disputed.csv"
@@ -245,6 +266,21 @@ RETRAIN_COLUMNS = (
 FLYWHEEL_COLUMNS = (
     "month", "summary", "line", "n", "accuracy", "accuracy_lower", "accuracy_upper", "difference", "lower", "upper",
 )  # fmt: skip
+# Of a selection: a row per candidate, dimension, value of a tag, pair, cause, failed question.
+LEADERBOARD_COLUMNS = (
+    "candidate", "summary", "verdict", "chosen", "tied", "utility", "score", "score_lower", "score_upper", "coverage",
+    "per_1000", "currency", "latency_ms_p95",
+)  # fmt: skip
+DIMENSION_COLUMNS = ("dimension", "summary", "n", "weight", "score", "lower", "upper")
+TAG_COLUMNS = ("tag", "summary", "n", "score", "lower", "upper", "gap", "q_value", "weak")
+PAIR_COLUMNS = (
+    "pair", "summary", "n", "score", "score_lower", "score_upper", "utility", "utility_lower", "utility_upper",
+    "p_holm", "n_needed",
+)  # fmt: skip
+FAILURE_COLUMNS = (
+    "key", "summary", "cause", "dimension", "language", "n", "lost", "share", "action", "examples",
+)  # fmt: skip
+FAILED_COLUMNS = ("question", "summary", "dimension", "text", "gold", "answer", "value", "cause", "evidence")
 LATENCY_COLUMNS = ("key", "summary", "value", "lower", "upper", "n")
 HISTORY_COLUMNS = (
     "at", "by", "kind", "alias", "version", "replaced", "run_id", "verdict", "forced", "why", "in_effect",
@@ -274,6 +310,12 @@ TAG_DATASET_VERSION = "evalplus.dataset_version"  # on a retrained run: the vers
 TAG_DATASET_DIGEST = "evalplus.dataset_digest"  # and its digest
 TAG_QUEUE_RUN = "evalplus.queue_run"  # on an adjudication: the run of the queue that came back
 TAG_CASE = "evalplus.case"  # on a trace that is in a review queue: the case of the queue
+TAG_DECISION = "evalplus.decision"  # on a selection: choose, tied, none or undecided
+TAG_CHOSEN = "evalplus.chosen"  # on a selection: the candidate to take
+TAG_QUESTIONS_DIGEST = "evalplus.questions_digest"  # on a selection and its candidates
+TAG_QUESTION = "evalplus.question"  # on the trace of a failed question: its id
+TAG_CAUSE = "evalplus.cause"  # and why it failed
+TAG_DIMENSION = "evalplus.dimension"
 TAG_EVENT = "evalplus.event"  # on a registered model, followed by `.<time>-<random>`: one change of an alias
 KIND_EVALUATION = "evaluation"
 KIND_COMPARISON = "comparison"
@@ -281,6 +323,8 @@ KIND_QUEUE = "queue"
 KIND_FLYWHEEL = "flywheel"
 KIND_ADJUDICATION = "adjudication"
 KIND_MONITOR = "monitor"
+KIND_SELECTION = "selection"
+KIND_CANDIDATE = "candidate"
 
 MAX_METRICS = 200
 MAX_METRIC_VALUES_PER_COLUMN = 50

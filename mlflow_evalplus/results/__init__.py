@@ -9,6 +9,8 @@ from mlflow_evalplus.results.adjudication import AcceptedCase as AcceptedCase
 from mlflow_evalplus.results.adjudication import Adjudication as Adjudication
 from mlflow_evalplus.results.adjudication import OpenCase as OpenCase
 from mlflow_evalplus.results.adjudication import QueueProblem as QueueProblem
+from mlflow_evalplus.results.answers import Answer as Answer
+from mlflow_evalplus.results.answers import Score as Score
 from mlflow_evalplus.results.attribution import Attribution as Attribution
 from mlflow_evalplus.results.attribution import Source as Source
 from mlflow_evalplus.results.causes import Action as Action
@@ -55,6 +57,18 @@ from mlflow_evalplus.results.monitoring import Window as Window
 from mlflow_evalplus.results.queue import Queue as Queue
 from mlflow_evalplus.results.queue import QueuedCase as QueuedCase
 from mlflow_evalplus.results.queue import ReasonCount as ReasonCount
+from mlflow_evalplus.results.selection import CandidateResult as CandidateResult
+from mlflow_evalplus.results.selection import FailureCause as FailureCause
+from mlflow_evalplus.results.selection import FailureCauses as FailureCauses
+from mlflow_evalplus.results.selection import FailureRow as FailureRow
+from mlflow_evalplus.results.selection import Item as Item
+from mlflow_evalplus.results.selection import Judging as Judging
+from mlflow_evalplus.results.selection import PairDifference as PairDifference
+from mlflow_evalplus.results.selection import Ranked as Ranked
+from mlflow_evalplus.results.selection import Selection as Selection
+from mlflow_evalplus.results.selection import SelectionDecision as SelectionDecision
+from mlflow_evalplus.results.selection import Spending as Spending
+from mlflow_evalplus.results.selection import TagScore as TagScore
 from mlflow_evalplus.results.slices import Discovery as Discovery
 from mlflow_evalplus.results.slices import Finding as Finding
 from mlflow_evalplus.results.slices import SliceResult as SliceResult

@@ -45,7 +45,8 @@ class Difference:
     def __str__(self) -> str:
         if math.isnan(self.value):
             return f"undefined n={self.n}"
-        return f"{self.value:+.3f} [{self.lower:+.3f}, {self.upper:+.3f}]"
+        lower, upper = ("–" if math.isnan(bound) else f"{bound:+.3f}" for bound in (self.lower, self.upper))
+        return f"{self.value:+.3f} [{lower}, {upper}]"
 
 
 @dataclass(frozen=True, slots=True)
