@@ -1,0 +1,1 @@
+"""The business's own questions: read, checked whole, and brought in from other tools."""
