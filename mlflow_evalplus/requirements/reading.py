@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from mlflow_evalplus.errors import RequirementsError, did_you_mean, shorten
-from mlflow_evalplus.requirements.base import TRUTHS
+from mlflow_evalplus.errors import RequirementsError, did_you_mean
+from mlflow_evalplus.requirements.mistakes import Where, listed, parse_yaml, words
 from mlflow_evalplus.requirements.models import Prices, Requirements, Task, Threshold, class_of
 from mlflow_evalplus.requirements.monitor import Monitor, MonitorAlert
-
-Where = tuple[object, ...]
+from mlflow_evalplus.requirements.selection import SelectionGate, SelectionRules
 
 
 def load(source: str | Path | Mapping[str, Any] | Requirements | None, metrics: Sequence[str] = ()) -> Requirements:
@@ -79,59 +77,8 @@ def parse(text: str, origin: str = "requirements", metrics: Sequence[str] = ()) 
     mlflow_evalplus.errors.RequirementsError: requirements has 1 mistake:
       line 2: thresholds.0.min: accuracy lies between 0 and 1; 0.9 means 90 % (given: 90)
     """
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-        lines = dict(_lines(node))
-        repeated = list(_repeated(node))
-    # PyYAML lets a month 13, an integer of 5,000 digits and a tag that does not fit its value through as these
-    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        raise RequirementsError(f"{origin} is not valid YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise RequirementsError(f"{origin} holds no mapping; it should begin with 'schema_version: 1'")
-    return _validated(content, lines, origin, metrics, repeated)
-
-
-def _lines(node: yaml.Node | None, path: Where = ()) -> Iterator[tuple[Where, int]]:
-    """Yield the line, from 1, of every key and item."""
-    if node is None:
-        return
-    yield path, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*path, key.value, "[key]"), key.start_mark.line + 1
-            yield from _lines(value, (*path, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _lines(item, (*path, index))
-
-
-def _repeated(root: yaml.Node | None) -> Iterator[tuple[int, str]]:
-    """Yield the line and the words for a key that a mapping holds twice: YAML would keep the last, and say nothing."""
-    constructor, seen = yaml.constructor.SafeConstructor(), set()
-    waiting: list[tuple[Where, Any]] = [((), root)]
-    while waiting:
-        path, node = waiting.pop()
-        if id(node) in seen:  # an alias leads here again
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            waiting += [((*path, index), item) for index, item in enumerate(node.value)]
-        if not isinstance(node, yaml.MappingNode):
-            continue
-        places: dict[str, list[yaml.Node]] = {}
-        for key, value in node.value:
-            merges = key.tag == "tag:yaml.org,2002:merge"
-            # as labels 1, 0x1 and "1" are one name
-            meant = key.value if merges else str(constructor.construct_object(key, deep=True))
-            places.setdefault(meant, []).append(key)
-            waiting.append(((*path, key.value), value))
-        for keys in places.values():
-            lines = list(dict.fromkeys(key.start_mark.line + 1 for key in keys))
-            if len(keys) > 1:
-                on = f"line{'s' * (len(lines) > 1)} {' and '.join(map(str, lines))}"
-                words = f"given {len(keys)} times, on {on}; only the last would count: give it once"
-                yield lines[-1], f"{_dotted((*path, keys[-1].value))}: {words}"
+    found = parse_yaml(text, origin)
+    return _validated(found.content, found.lines, origin, metrics, found.repeated)
 
 
 def _validated(
@@ -142,13 +89,10 @@ def _validated(
     try:
         requirements = Requirements.model_validate(dict(content), context={"metrics": metrics})
     except ValidationError as error:
-        mistakes += [(tuple(e["loc"]), _words(e)) for e in error.errors()]
+        mistakes += [(tuple(e["loc"]), words(e, _known_keys)) for e in error.errors()]
     if not mistakes and not repeated:
         return requirements
-    listed = sorted([*repeated, *((_line(where, lines), f"{_dotted(where)}: {words}") for where, words in mistakes)])
-    count = f"{len(listed)} mistake" + "s" * (len(listed) > 1)
-    shown = "\n".join(f"  line {line}: {words}" if line else f"  {words}" for line, words in listed)
-    raise RequirementsError(f"{origin} has {count}:\n{shown}")
+    raise listed(mistakes, origin, lines, repeated)
 
 
 def _undeclared(content: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
@@ -201,34 +145,10 @@ def _unknown(given: str, what: str, known: list[str]) -> str:
     return f"{given!r} is not among the {what} {known}.{did_you_mean(given, known)}"
 
 
-def _dotted(location: Where) -> str:
-    return ".".join(str(part) for part in location if part != "[key]")
-
-
-def _line(location: Where, lines: dict[Where, int]) -> int:
-    location = tuple(part for part in location if part != "[key]")
-    while location:
-        for candidate in ((*location, "[key]"), location):
-            if candidate in lines:
-                return lines[candidate]
-        location = location[:-1]
-    return 0
-
-
-def _words(mistake: Any) -> str:
-    if mistake["type"] == "extra_forbidden":
-        key, known = str(mistake["loc"][-1]), _known_keys(mistake["loc"])
-        return f"unknown key; keys are {shorten(known, 20)}.{did_you_mean(key, known)}"
-    given = mistake.get("input")
-    if isinstance(given, bool) and mistake["type"] == "string_type":
-        return f"{TRUTHS}; put the word in quotes"
-    shown = f" (given: {given!r})" if isinstance(given, (str, int, float, bool)) else ""
-    return str(mistake["msg"]).removeprefix("Value error, ") + shown
-
-
 def _known_keys(location: Where) -> list[str]:
     parts: dict[str, type[BaseModel]] = {
-        "task": Task, "thresholds": Threshold, "prices": Prices, "monitor": Monitor, "monitor.alerts": MonitorAlert
+        "task": Task, "thresholds": Threshold, "prices": Prices, "monitor": Monitor, "monitor.alerts": MonitorAlert,
+        "selection": SelectionRules, "selection.gates": SelectionGate,
     }  # fmt: skip
     places = ".".join(part for part in location[:-1] if isinstance(part, str))
     owner = parts.get(places, Requirements)

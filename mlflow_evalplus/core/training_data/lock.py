@@ -20,15 +20,17 @@ _ours: set[str] = set()  # tokens of the locks that this process holds
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path, name: str = NAME) -> Iterator[None]:
     """Hold the folder's lock file, which says who holds it; a lock of a process that is gone is taken over.
+
+    `name` is that of the lock file, for one that guards a single file of the folder.
 
     Raises
     ------
     DataError
         Another process writes there, or it may not be written to.
     """
-    path = folder / NAME
+    path = folder / name
     token = secrets.token_hex(8)
     who = {"pid": os.getpid(), "host": socket.gethostname(), "where": where(), "begun": _begun(os.getpid()),
            "token": token}  # fmt: skip
@@ -59,18 +61,22 @@ def _take_over(path: Path) -> None:
     holder = _holder(path)
     if holder and _is_held(holder):
         raise DataError(
-            f"{str(path.parent)!r} is being written by process {holder.get('pid')} on {holder.get('host')}; "
+            f"{_guarded(path)!r} is being written by process {holder.get('pid')} on {holder.get('host')}; "
             f"try again when it has ended. If it is gone for good, delete {str(path)!r}."
         )
     with suppress(FileNotFoundError):
         if not holder and time.time() - path.stat().st_mtime < UNREADABLE_S:
-            raise DataError(f"{str(path.parent)!r} is being written by another process; try again when it has ended")
-        aside = path.with_name(f"{NAME}.{secrets.token_hex(8)}.part")
+            raise DataError(f"{_guarded(path)!r} is being written by another process; try again when it has ended")
+        aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
         path.rename(aside)
         if _holder(aside) != holder:  # another one took it over meanwhile: give it back
             aside.rename(path)
             return
         aside.unlink()
+
+
+def _guarded(lock: Path) -> str:
+    return str(lock.parent if lock.name == NAME else lock.with_name(lock.name.removesuffix(NAME)))
 
 
 def _holder(path: Path) -> dict[str, Any]:
@@ -87,6 +93,8 @@ def _is_held(holder: dict[str, Any]) -> bool:
     pid = holder.get("pid")
     if holder.get("where") != where() or not isinstance(pid, int):
         return True  # nobody here can know
+    if os.name == "nt":
+        return True  # signal 0 is Ctrl-C there
     if pid != os.getpid():
         try:
             os.kill(pid, 0)
