@@ -13,7 +13,7 @@ from rich.text import Text
 from mlflow_evalplus import names
 from mlflow_evalplus.core.choice import PRIORITIES
 from mlflow_evalplus.core.power import DISAGREE, POINTS, POWER, Need, needs
-from mlflow_evalplus.render import markdown, monitor_requirements
+from mlflow_evalplus.render import markdown, monitor_requirements, selection_requirements
 from mlflow_evalplus.render.html import visible
 from mlflow_evalplus.requirements import Requirements, Threshold
 
@@ -27,9 +27,22 @@ PLANNED = ("no.", "counted", *(f"+{100 * points:g}" for points in POINTS), AS_GO
 
 def page(requirements: Requirements) -> str:
     """Return the page in Markdown: what is asked, how it is judged, and how many labelled examples that takes."""
-    task = requirements.task
     parts = [
-        f"# Launch requirements: {markdown.escape(task.name)}",
+        *(
+            ["# Requirements of a selection"]
+            if selection_requirements.alone(requirements)
+            else _of_a_classifier(requirements)
+        ),
+        *monitor_requirements.section(requirements),
+        *selection_requirements.section(requirements),
+        f"Digest of these requirements: `{requirements.digest}`",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _of_a_classifier(requirements: Requirements) -> Iterator[str]:
+    yield from (
+        f"# Launch requirements: {markdown.escape(requirements.task.name)}",
         _task(requirements),
         "## What must hold before launch",
         _launch(requirements),
@@ -40,23 +53,28 @@ def page(requirements: Requirements) -> str:
         *_costs(requirements),
         *_prices(requirements),
         *_planning(requirements),
-        *monitor_requirements.section(requirements),
-        f"Digest of these requirements: `{requirements.digest}`",
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    )
 
 
 def terminal(requirements: Requirements) -> Iterator[RenderableType]:
     """Yield the requirements, how many examples they take, and the choice."""
     asked, planned = rows(requirements), plan(requirements)
-    yield _grid(LAUNCH, asked)
+    selects = selection_requirements.alone(requirements)
+    if not selects:
+        yield _grid(LAUNCH, asked)
     if planned:
         yield Text(f"Labelled examples, to pass with probability {POWER:.0%} if truly that many points better:")
         yield _grid(PLANNED, planned)
     if alerts := monitor_requirements.rows(requirements):
         yield _grid(monitor_requirements.COLUMNS, alerts)
-    yield Text(visible(choice(requirements)))
-    yield Text(f"{len(asked)} requirements, digest {requirements.digest}")
+    if not selects:
+        yield Text(visible(choice(requirements)))
+    gates: list[tuple[str, str, str]] = []
+    if selection_requirements.given(requirements):
+        gates = selection_requirements.rows(requirements)
+        yield _grid(selection_requirements.COLUMNS, gates)
+        yield Text(visible(" ".join(selection_requirements.sentences(requirements)), 4000))
+    yield Text(f"{len(asked) + len(gates)} requirements, digest {requirements.digest}")
 
 
 def rows(requirements: Requirements) -> list[tuple[str, str, str]]:

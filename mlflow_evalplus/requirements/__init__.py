@@ -13,3 +13,5 @@ from mlflow_evalplus.requirements.monitor import MonitorAlert as MonitorAlert
 from mlflow_evalplus.requirements.reading import changed as changed
 from mlflow_evalplus.requirements.reading import load as load
 from mlflow_evalplus.requirements.reading import parse as parse
+from mlflow_evalplus.requirements.selection import SelectionGate as SelectionGate
+from mlflow_evalplus.requirements.selection import SelectionRules as SelectionRules

@@ -14,6 +14,7 @@ from mlflow_evalplus import names
 from mlflow_evalplus.errors import did_you_mean
 from mlflow_evalplus.requirements.base import Count, Name, NoTruth, Number, Part, within_reach
 from mlflow_evalplus.requirements.monitor import Monitor
+from mlflow_evalplus.requirements.selection import SelectionRules
 
 Priority = Literal["accuracy", "fluency", "stability", "cost"]
 
@@ -139,6 +140,7 @@ class Requirements(Part):
     error_costs: Mapping[Name, Mapping[Name, Number]] = {}
     prices: Prices = Prices()
     monitor: Monitor = Monitor()
+    selection: SelectionRules = SelectionRules()
 
     @field_validator("weights")
     @classmethod

@@ -1,0 +1,1 @@
+"""Scores of several candidates → estimates, causes of failure, and a decision."""
