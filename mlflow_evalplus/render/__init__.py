@@ -11,16 +11,19 @@ from mlflow_evalplus.render import (
     cost_latency,
     learning_curve,
     monitoring_figure,
+    selection_figure,
     slices,
 )
 from mlflow_evalplus.results import (
     Abstention,
     Calibration,
+    CandidateResult,
     Confusion,
     Drawable,
     Latency,
     LearningCurve,
     Monitoring,
+    Selection,
     Slices,
 )
 
@@ -44,4 +47,8 @@ def figure(result: Drawable) -> Figure:
         return monitoring_figure.figure(result)
     if isinstance(result, Abstention):
         return abstention.figure(result)
+    if isinstance(result, Selection):
+        return selection_figure.leaderboard(result)
+    if isinstance(result, CandidateResult):
+        return selection_figure.candidate(result)
     raise TypeError(f"{type(result).__name__} has no picture")

@@ -322,6 +322,7 @@ def many(n_runs: int, n_gates: int, name: str = "") -> SideBySide:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_runs", "n_gates"), [(25, 150), (400, 4)])
 def test_many_runs_and_requirements_stay_under_half_a_megabyte(n_runs: int, n_gates: int) -> None:
     page = comparison_report.page(many(n_runs, n_gates))
@@ -354,6 +355,7 @@ def test_long_names_of_many_runs_and_slices_stay_under_half_a_megabyte() -> None
     assert len(Parsed(page).table("Each requirement")) >= 7
 
 
+@pytest.mark.slow
 def test_ten_runs_of_ten_thousand_rows_stay_under_half_a_megabyte() -> None:
     """Texts of the worst kind: every character of them takes eight or more bytes."""
     n = 10_000
