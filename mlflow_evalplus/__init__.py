@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlflow_evalplus.core.monitoring.monitor import monitor as monitor
     from mlflow_evalplus.core.online.ab_test import ab_test as ab_test
     from mlflow_evalplus.core.online.ratings import ratings as ratings
+    from mlflow_evalplus.core.questions.reading import read_questions as read_questions
     from mlflow_evalplus.core.rule_effects import rule_effects as rule_effects
     from mlflow_evalplus.core.training_data.training_data import TrainingData as TrainingData
     from mlflow_evalplus.errors import EvalPlusError as EvalPlusError
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from mlflow_evalplus.tracking.registry.promotion import history as history
     from mlflow_evalplus.tracking.registry.promotion import promote as promote
     from mlflow_evalplus.tracking.registry.promotion import rollback as rollback
+    from mlflow_evalplus.tracking.selection.genai_scorers import genai_scorers as genai_scorers
+    from mlflow_evalplus.tracking.selection.runs import log_selection as log_selection
+    from mlflow_evalplus.tracking.selection.select import select as select
     from mlflow_evalplus.tracking.writer import log as log
 
 # Imported when first used: `mlflow-evalplus --help` and MLflow's plugin search must stay fast.
@@ -60,6 +64,10 @@ _HOME = {
     "log_monitoring": "tracking.monitoring",
     "mix_and_rate": "core.mix_rate",
     "monitor": "core.monitoring.monitor",
+    "genai_scorers": "tracking.selection.genai_scorers",
+    "log_selection": "tracking.selection.runs",
+    "read_questions": "core.questions.reading",
+    "select": "tracking.selection.select",
     "history": "tracking.registry.promotion",
     "promote": "tracking.registry.promotion",
     "rollback": "tracking.registry.promotion",
@@ -81,6 +89,7 @@ __all__ = [
     "compare",
     "decide",
     "evaluate",
+    "genai_scorers",
     "history",
     "label_quality",
     "learning_curve",
@@ -90,13 +99,16 @@ __all__ = [
     "log_evidence",
     "log_learning_curve",
     "log_monitoring",
+    "log_selection",
     "mix_and_rate",
     "monitor",
     "promote",
     "ratings",
+    "read_questions",
     "report",
     "rollback",
     "rule_effects",
+    "select",
     "split_difference",
 ]
 

@@ -12,6 +12,8 @@ import mlflow
 from mlflow_evalplus.errors import EvalPlusError
 from mlflow_evalplus.tracking import store
 
+EVALUATORS = ("evalplus", "evalplus-answers")
+
 
 @dataclass(frozen=True)
 class Check:
@@ -31,11 +33,12 @@ def _plugin() -> Check:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         known = mlflow.models.list_evaluators()
-    if "evalplus" in known:
-        return Check("plugin", True, "MLflow sees the evaluator 'evalplus'")
+    missing = [name for name in EVALUATORS if name not in known]
+    if not missing:
+        return Check("plugin", True, f"MLflow sees the evaluators {' and '.join(map(repr, EVALUATORS))}")
     trouble = [str(w.message) for w in caught if "evalplus" in str(w.message)]
     why = trouble[0] if trouble else "its entry point is not installed; run: pip install mlflow-evalplus"
-    return Check("plugin", False, f"MLflow does not see 'evalplus': {why}")
+    return Check("plugin", False, f"MLflow does not see {missing[0]!r}: {why}")
 
 
 def _versions() -> Check:

@@ -151,7 +151,7 @@ def _named_rows(
     dataset: Any, config: dict[str, Any], wanted: Requirements
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Return all columns at hand, the model's, and which of them is what."""
-    rows, features = _rows(dataset, config)
+    rows, features = rows_of(dataset, config)
     label = dataset.targets_name or "targets"
     rows[label] = dataset.labels_data
     named: dict[str, Any] = {
@@ -222,7 +222,7 @@ def _requirements(config: dict[str, Any]) -> Requirements:
     return asked.changed(asked.load(config.get("requirements"), custom), custom, **own)
 
 
-def _rows(dataset: Any, config: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def rows_of(dataset: Any, config: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return all columns at hand, and those among which the model finds its inputs."""
     import numpy as np
     import pandas as pd

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import mlflow
@@ -39,3 +40,16 @@ def artifact_page(run: Run, path: str) -> str:
     """Return the address of one of a run's artifacts in MLflow's pages."""
     where = f"experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/{path}"
     return f"{server()}/#/{where}?workflowType=machine_learning"
+
+
+def compare_page(server: str, run_ids: Sequence[str], experiment_ids: Sequence[str]) -> str:
+    """Return the address of MLflow's compare page for some runs.
+
+    Examples
+    --------
+    >>> compare_page("http://127.0.0.1:5000", ["a1", "b2"], ["0", "0"])
+    'http://127.0.0.1:5000/#/compare-runs?runs=[%22a1%22,%22b2%22]&experiments=[%220%22]&workflowType=machine_learning'
+    """
+    ids = ",".join(f"%22{run_id}%22" for run_id in run_ids)
+    where = ",".join(dict.fromkeys(f"%22{experiment_id}%22" for experiment_id in experiment_ids))
+    return f"{server}/#/compare-runs?runs=[{ids}]&experiments=[{where}]&workflowType=machine_learning"

@@ -12,6 +12,7 @@ import mlflow
 import pyarrow.parquet as pq
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.comparison import compare_evaluations
@@ -38,13 +39,13 @@ def load(run_id: str, *, predictions: bool = True) -> Evaluation:
     Raises
     ------
     TrackingError
-        There is no such run, or it carries no evaluation.
+        There is no such run, or it carries no evaluation; of a run of a selection its page is named.
     """
     client = store.client()
     with store.reaching(), TemporaryDirectory(prefix="evalplus-") as folder:
         logged = {file.path for file in client.list_artifacts(run_id, "evalplus")}
         if names.EVALUATION not in logged:
-            raise TrackingError(f"run {run_id} carries no {names.EVALUATION}; was it evaluated with evalplus?")
+            raise TrackingError(_without_evaluation(client.get_run(run_id)))
         path = client.download_artifacts(run_id, names.EVALUATION, folder)
         evaluation = record.parse(Path(path).read_text(encoding="utf-8"), f"{names.EVALUATION} of run {run_id}")
         added = evidence_record.read_evidence(client, run_id, logged)
@@ -54,6 +55,19 @@ def load(run_id: str, *, predictions: bool = True) -> Evaluation:
         table = pq.read_table(client.download_artifacts(run_id, names.PREDICTIONS, folder))
         rows = Predictions(table.unify_dictionaries().combine_chunks(), evaluation.labels)
         return replace(evaluation, predictions=rows)
+
+
+def _without_evaluation(run: Run) -> str:
+    """Return why a run cannot be loaded, in words."""
+    run_id, kind = run.info.run_id, run.data.tags.get(names.TAG_KIND)
+    if kind == names.KIND_SELECTION:
+        return f"run {run_id} is a selection, not an evaluation; its page is {names.SELECTION_REPORT}"
+    if kind == names.KIND_CANDIDATE:
+        parent = run.data.tags.get(MLFLOW_PARENT_RUN_ID)
+        of = f" of run {parent}" if parent else ""
+        return (f"run {run_id} is a candidate of a selection, not an evaluation; the selection's page is "
+                f"{names.SELECTION_REPORT}{of}, its own {names.REPORT}")  # fmt: skip
+    return f"run {run_id} carries no {names.EVALUATION}; was it evaluated with evalplus?"
 
 
 def compare(

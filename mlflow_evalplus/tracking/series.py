@@ -28,7 +28,7 @@ from mlflow_evalplus.results import Comparison, Evaluation
 from mlflow_evalplus.results.choice import Choice, Family
 from mlflow_evalplus.results.difference import DifferenceSplit
 from mlflow_evalplus.results.side_by_side import SideBySide
-from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking import links, store
 from mlflow_evalplus.tracking.history import history
 from mlflow_evalplus.tracking.reader import load
 
@@ -95,10 +95,8 @@ class Series:
 
     def compare_link(self, server: str) -> str:
         """Return the address of MLflow's compare page for these runs."""
-        ids = ",".join(f'"{run.info.run_id}"' for run in self.runs.values())
-        where = ",".join(dict.fromkeys(f'"{run.info.experiment_id}"' for run in self.runs.values()))
-        link = f"{server}/#/compare-runs?runs=[{ids}]&experiments=[{where}]&workflowType=machine_learning"
-        return link.replace('"', "%22")
+        runs = self.runs.values()
+        return links.compare_page(server, [run.info.run_id for run in runs], [run.info.experiment_id for run in runs])
 
 
 def compare_runs(

@@ -320,6 +320,7 @@ def test_one_prediction_for_all_rows_is_a_clear_error_and_a_failed_run(store: st
     assert [run.info.status for run in runs()] == ["FAILED"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # MLflow's own evaluator, on integers
 def test_without_configuration_a_run_is_left_alone(store: str) -> None:
     rng = np.random.default_rng(0)

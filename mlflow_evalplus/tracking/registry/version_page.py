@@ -71,7 +71,7 @@ def description(run: Run, evaluation: Evaluation, event: Event, baseline: Run | 
         f"requirements `{digest}`; test data `{evaluation.data_digest}`, {evaluation.n:,} examples."
     )
     start = "\n\n".join(fact for fact in opening if fact)
-    return f"{start}\n\n{_cut(summary.page(evaluation), MAX_LENGTH - len(start) - len(source) - 4)}\n\n{source}"
+    return f"{start}\n\n{cut(summary.page(evaluation), MAX_LENGTH - len(start) - len(source) - 4)}\n\n{source}"
 
 
 def _decision(verdict: Verdict, event: Event) -> str:
@@ -93,7 +93,8 @@ def _asked(run: Run, digest: str) -> str:
     return f"Held against requirements `{digest}`; the run was logged with `{logged}`" if digest != logged else ""
 
 
-def _cut(page: str, limit: int) -> str:
+def cut(page: str, limit: int) -> str:
+    """Return a page of at most `limit` characters: whole lines of its beginning, and that there is more."""
     if len(page) <= limit:
         return page
     more = "\n\n… the rest is on the run's page."

@@ -1,0 +1,1 @@
+"""A selection in MLflow: parent and child runs, judges, scorers, the chosen model."""
