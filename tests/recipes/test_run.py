@@ -122,6 +122,7 @@ def assert_figures_are_right(run: Run) -> None:
         assert logged[key] <= point + 1e-12 if key.endswith("_lower") else logged[key] >= point - 1e-12
 
 
+@pytest.mark.slow
 def test_a_series_is_one_run_per_candidate_and_a_comparison_with_the_right_figures(store: str) -> None:
     series = series_of(choose("majority,words_chars_rules"))
     runs = all_runs()
@@ -182,6 +183,7 @@ def test_what_was_asked_besides_is_said_by_every_later_comparison(store: str, mo
     assert ours[1].data.params["by"] == "language"
 
 
+@pytest.mark.slow
 def test_rules_of_ones_own_lie_on_top_and_are_judged(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = few_messages(150)
     frame["label"] = frame["label"].str.upper()

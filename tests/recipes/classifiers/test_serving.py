@@ -141,6 +141,7 @@ def test_the_column_of_a_scenario_may_be_left_out(store: str, messages: pd.DataF
     assert model.predict(rows).filter(like="score.").to_numpy() != pytest.approx(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [[1.0, 2.0], [True, False]])
 def test_a_column_of_numbers_or_truths_is_given_as_the_user_has_it(
     values: list[Any], store: str, messages: pd.DataFrame, tmp_path: Path
