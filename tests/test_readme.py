@@ -56,10 +56,19 @@ def test_commands_run_in_order_as_written(store: str) -> None:
         _shell(f"mlflow run {shlex.quote(str(ROOT))} -e {entry_point} --env-manager local", environment)
     (commands,) = [block for block in blocks("bash") if "mlflow-evalplus init" in block]
     _shell(commands, environment)
+    _choose(environment)
     _score_with_spark(environment)
     _turn_the_wheel(environment)
-    for mentioned in ("compare", "gate", "evaluate", "labels", "promote", "doctor", "init", "requirements"):
+    for mentioned in ("compare", "gate", "evaluate", "labels", "promote", "doctor", "init", "requirements", "select"):
         assert f"mlflow-evalplus {mentioned}" in README
+
+
+def _choose(environment: dict[str, str]) -> None:
+    """The tests' environment has the extra that the block installs first."""
+    (commands,) = [block for block in blocks("bash") if "-e select" in block]
+    install, _, rest = commands.partition(" && ")
+    assert install == "pip install -e '.[selection]'"
+    _shell(rest.replace("mlflow run .", f"mlflow run {shlex.quote(str(ROOT))}"), environment)
 
 
 def _turn_the_wheel(environment: dict[str, str]) -> None:

@@ -136,6 +136,7 @@ def score_metrics(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> list[float]:
     return [*(float(np.average(x, weights=w)) for x in means), float(np.abs(gaps).sum() / w.sum()), *ranked]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cluster", "weight"), [(None, None), ("customer_id", "w")], ids=["rows", "weighted customers"]
 )

@@ -84,6 +84,7 @@ def test_runs_that_are_alike_are_all_unbeaten() -> None:
     assert found.sentence == "Not beaten in accuracy by any other (95%, Holm over 3 pairs): x, y, z."
 
 
+@pytest.mark.slow
 def test_the_family_wise_error_is_kept_over_many_runs() -> None:
     """Six models that are alike but err on other rows: one is called better in at most 5 of 100 tries, and a bit."""
     wrong = 0

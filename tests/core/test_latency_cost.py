@@ -51,6 +51,7 @@ def test_the_bounds_are_the_closest_ranks_that_hold_the_confidence(n: int, confi
         assert estimate.upper == pytest.approx(uppers.min() if len(uppers) else math.nan, nan_ok=True)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_whatever_the_distribution() -> None:
     rng = np.random.default_rng(0)
     draws = rng.lognormal(3, 1, (800, 120))

@@ -296,6 +296,7 @@ def test_a_group_that_was_looked_for_among_several_must_be_surer_to_be_worse() -
     assert not rows.is_worse(inside & False, 1)
 
 
+@pytest.mark.slow
 def test_groups_of_noise_are_seldom_a_cause() -> None:
     """Texts, cues, unfamiliar words and slices that have nothing to do with the errors."""
     rng, runs_, counts = np.random.default_rng(2), 60, Counter[str]()

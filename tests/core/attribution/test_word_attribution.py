@@ -118,6 +118,7 @@ def test_base_and_contributions_make_the_decision(classifier: Any, n_labels: int
     np.testing.assert_allclose((pushes.toarray() - expected).sum(axis=1) + base, wanted, atol=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=inputs(30), deadline=None)
 @given(
     st.lists(st.tuples(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8), st.sampled_from(LABELS)), min_size=3)
