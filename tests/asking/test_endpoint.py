@@ -128,6 +128,7 @@ def test_an_ended_candidate_is_tried_anew_the_next_time() -> None:
         assert ask_one(candidate, "good").text == "B"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", ["0.4", "retry-after-ms: 400", "DATE"])
 def test_what_a_server_asks_to_wait_is_waited(header: str) -> None:
     if header == "DATE":  # whole seconds, so between 1 and 2 from now
@@ -196,6 +197,7 @@ def test_where_others_are_answered_a_refusal_is_no_reason_to_give_up() -> None:
     assert max(answer.attempts for answer in answers) > 3
 
 
+@pytest.mark.slow
 def test_a_refusal_that_never_ends_does() -> None:
     """One question is refused for ever, while the others are answered."""
     with FakeServer({"bad": Behaviour("", "rate_limit", times=ALWAYS, retry_after="0.03")}, latency=0.02) as server:

@@ -183,6 +183,7 @@ def test_after_kill_9_a_rerun_repeats_at_most_the_calls_in_flight(tmp_path: Path
     assert max(asked.values()) == 2
 
 
+@pytest.mark.slow
 def test_kill_9_in_short(tmp_path: Path) -> None:
     with FakeServer(latency=0.05, keep=False) as server:
         seen, in_all = killed_midway(server.base_url, tmp_path / "journal.jsonl", 120, 40)

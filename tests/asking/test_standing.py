@@ -70,6 +70,7 @@ def test_refusals_never_end_it() -> None:
     assert standing.gone is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "kind"), [("server", "server"), ("disconnect", "connection"), ("timeout", "timeout"), ("empty", "server")]
 )
@@ -116,6 +117,7 @@ def test_nobody_waits_for_a_turn_that_is_not_asked_any_more() -> None:
     assert {answer.error for answer in answers} == {"connection"}
 
 
+@pytest.mark.slow
 def test_what_was_asked_before_goes_on_with_its_retries() -> None:
     """At the end of a set the few that hang are the last in flight: that they fail in a row says nothing of others."""
     waits = {TEXTS[0]: Behaviour("B", "timeout", times=1)}

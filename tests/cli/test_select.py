@@ -101,6 +101,7 @@ def test_recorded_answers_cannot_be_registered_and_the_evidence_stays(cli: Cli, 
     assert len(mlflow.MlflowClient().search_runs(["1"], f"tags.`{names.TAG_KIND}` = 'selection'")) == 1
 
 
+@pytest.mark.slow
 def test_where_nobody_is_chosen_one_is_registered_by_its_name(cli: Cli, store: str) -> None:
     """Of 2 questions nothing is decided; what was asked is in the journal, so the same command again is free."""
     write_questions(QuestionSet(read_questions(QUESTIONS).questions[:2], ""), "few.jsonl")

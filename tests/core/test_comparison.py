@@ -81,6 +81,7 @@ def resampled(frame: pd.DataFrame, by: pd.Series, rng: np.random.Generator) -> n
     return np.concatenate([groups[i] for i in rng.integers(0, len(groups), len(groups))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cluster", [None, "customer_id"], ids=["rows", "customers"])
 def test_differences_have_the_error_of_a_paired_bootstrap(pair: pd.DataFrame, cluster: str | None) -> None:
     comparison = compared(pair, cluster=cluster)

@@ -151,6 +151,7 @@ def test_macro_f1_of_slices_and_class_pairs_is_the_integral_along_the_line(pair:
         assert part.accuracy.value == pytest.approx(-towards[i, j])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("new_class", [False, True], ids=["known classes", "a class without examples"])
 def test_macro_f1_is_what_rows_change_when_they_switch_models_in_random_order(
     pair: pd.DataFrame, new_class: bool

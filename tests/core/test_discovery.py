@@ -210,6 +210,7 @@ def test_data_drawn_with_the_same_seed_is_not_parted_along_its_slices() -> None:
     assert abs(np.corrcoef(side, half)[0, 1]) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("n", [1, 2, 40, 200])
 @pytest.mark.parametrize("accuracy", [0, 1])

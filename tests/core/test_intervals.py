@@ -115,6 +115,7 @@ SCORES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clustered", [False, True], ids=["rows", "customers"])
 def test_the_closed_form_error_equals_a_bootstrap(frame: pd.DataFrame, clustered: bool) -> None:
     if clustered:  # all rows of a customer fare alike, so that the clusters matter

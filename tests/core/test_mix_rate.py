@@ -108,6 +108,7 @@ def test_exchanging_the_data_sets_changes_the_sign_only(a: pd.DataFrame, b: pd.D
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cluster", [None, "customer"])
 def test_effects_have_the_error_of_a_bootstrap(cluster: str | None) -> None:
     rng = np.random.default_rng(2)

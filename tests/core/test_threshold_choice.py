@@ -73,6 +73,7 @@ def heavy_rows(rng: np.random.Generator) -> tuple[pd.DataFrame, float, dict[str,
     return frame.assign(w=np.where(heavy, 20.0, 1.0)), (0.8 + 0.95 * 0.98) / 1.95 + 0.005, {"weight": "w"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [few_bad_clusters, uneven_clusters, heavy_rows])
 def test_rare_large_errors_are_not_overlooked(draw: Any) -> None:
     """Before there was a least number of effective clusters, 20 to 30 of 100 test sets had a threshold too low."""

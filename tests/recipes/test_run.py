@@ -208,6 +208,7 @@ def test_what_is_wrong_with_the_data_is_said_before_anything_is_trained(
     assert said < done.stdout.index("words: word TF-IDF")
 
 
+@pytest.mark.slow
 def test_scores_are_probabilities_whose_largest_is_the_prediction(store: str) -> None:
     series = series_of(choose("words"))
     rows = logged_rows(series.runs["words"])
@@ -246,6 +247,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
     return CliRunner().invoke(main, options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -309,6 +311,7 @@ def test_every_mistake_in_the_requirements_is_in_the_one_error(
     assert all_runs() == []
 
 
+@pytest.mark.slow
 def test_own_data_without_requirements_are_drafted_split_and_sliced_as_asked(
     tickets: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:

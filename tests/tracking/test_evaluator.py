@@ -332,6 +332,7 @@ def test_without_configuration_a_run_is_left_alone(store: str) -> None:
     assert not [path for path in artifacts(run.info.run_id) if "evalplus" in path]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # MLflow's own evaluator, on integers
 @pytest.mark.parametrize("nested", [True, False])
 def test_flat_and_nested_configuration_work_beside_mlflows_own_evaluator(store: str, nested: bool) -> None:

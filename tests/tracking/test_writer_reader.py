@@ -236,6 +236,7 @@ def test_rows_are_loaded_only_where_they_are_wanted(store: str, frame: pd.DataFr
         ep.compare(bare, run_id)
 
 
+@pytest.mark.slow
 def test_runs_are_compared_by_id_as_their_evaluations(store: str, frame: pd.DataFrame) -> None:
     better = frame.assign(prediction=frame["label"].where(frame.index % 3 > 0, frame["prediction"]))
     a, b = (ep.evaluate(data, text="text", slices=["channel"]) for data in (better, frame))

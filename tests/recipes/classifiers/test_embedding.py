@@ -62,6 +62,7 @@ def test_a_text_is_encoded_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(whole[0], first[1], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [2, 3])
 def test_the_served_scores_are_those_of_the_regression(labels: int, checkpoint: Path, tmp_path: Path) -> None:
     job = tiny.job(tmp_path)

@@ -77,6 +77,7 @@ def test_nothing_is_held_out_of_few_rows(messages: pd.DataFrame) -> None:
     assert hold_out(Rows(messages.head(69), "text", "label"), 0)[1] is None
 
 
+@pytest.mark.slow
 def test_every_value_with_enough_rows_answers_by_its_own_model_and_all_others_by_that_of_all_rows(
     messages: pd.DataFrame, tmp_path: Path
 ) -> None:

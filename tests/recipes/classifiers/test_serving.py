@@ -130,6 +130,7 @@ def test_rules_for_labels_that_the_data_lack_do_nothing(tmp_path: Path) -> None:
     assert served["score.up"].tolist() == pytest.approx(served["base.up"].tolist())
 
 
+@pytest.mark.slow
 def test_the_column_of_a_scenario_may_be_left_out(store: str, messages: pd.DataFrame, tmp_path: Path) -> None:
     path = logged("words+by:language", messages, tmp_path / "model")
     model = mlflow.pyfunc.load_model(path)

@@ -69,6 +69,7 @@ def weights(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_it_learns_what_the_rows_tell(trained: Trained) -> None:
     texts, labels = tiny.rows(200, seed=3)
     model = trained.model

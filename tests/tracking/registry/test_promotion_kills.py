@@ -68,6 +68,7 @@ def calls_of(call: Callable[[], object]) -> list[str]:
     return calls
 
 
+@pytest.mark.slow
 def test_a_promotion_that_ends_at_any_writing_call_is_completed_by_the_next(runs: dict[str, str]) -> None:
     """One champion after the other, each killed at another step: the registry only grows."""
     promote(runs["old"], NAME)
@@ -88,6 +89,7 @@ def test_a_promotion_that_ends_at_any_writing_call_is_completed_by_the_next(runs
         assert versions_of(runs["new"]) == ["2"], done
 
 
+@pytest.mark.slow
 def test_a_rollback_that_ends_at_any_writing_call_leaves_one_champion(runs: dict[str, str]) -> None:
     for run in ("old", "new"):
         promote(runs[run], NAME)
