@@ -155,7 +155,7 @@ def test_of_a_journal_the_later_line_counts_once_prompts_have_changed(tmp_path: 
         with FakeServer(behaviours) as server, Journal(path) as journal:
             one = endpoint(server, max_retries=0)
             asked = ask_all([one], {"small": [request(f"{words} {n}", f"q{n}") for n in range(3)]}, journal=journal)
-    found = read_answers(path)
+    found = sorted(read_answers(path), key=lambda answer: answer.question)  # lines stand as the answers came
     assert [(a.question, a.text, a.error) for a in found] == [
         ("q0", "new 0", ""), ("q1", None, "server"), ("q2", "new 2", ""),
     ]  # fmt: skip
