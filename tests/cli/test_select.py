@@ -21,6 +21,7 @@ cli = test_commands.cli
 SHIPPED = ("select", str(QUESTIONS), "--candidates", str(CANDIDATES))
 
 
+@pytest.mark.slow
 def test_it_says_whom_to_take_and_logs(cli: Cli, store: str) -> None:
     printed = cli(*SHIPPED, "--requirements", str(REQUIREMENTS))
     runs = mlflow.MlflowClient().search_runs(["1"], f"tags.`{names.TAG_KIND}` = 'selection'")

@@ -229,6 +229,7 @@ def test_not_worse_than_knows_which_way_is_worse(frame: pd.DataFrame, lower_is_b
     assert outcomes == ([Outcome.PASS, Outcome.FAIL] if lower_is_better else [Outcome.FAIL, Outcome.PASS])
 
 
+@pytest.mark.slow
 def test_it_is_logged_and_loaded_back(store: str, frame: pd.DataFrame) -> None:
     asked = {
         "thresholds": [

@@ -255,6 +255,7 @@ def scored(draw: st.DrawFn) -> tuple[pa.Table, dict[str, Any]]:
     return pa.table(rows), {**options, **dict(chosen)}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=inputs(7))
 @given(scored(), st.sampled_from([scores.EXACT_ROWS, 0]))
 def test_scores_are_worth_the_same_in_every_engine(question: tuple[pa.Table, dict[str, Any]], exact_rows: int) -> None:

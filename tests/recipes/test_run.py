@@ -196,6 +196,7 @@ def test_rules_of_ones_own_lie_on_top_and_are_judged(store: str, monkeypatch: py
     assert {"base.NEGATIVE", "score.NEGATIVE"} <= set(logged_rows(run).columns)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_the_data_is_said_before_anything_is_trained(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

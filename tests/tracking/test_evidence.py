@@ -83,6 +83,7 @@ def test_the_verdict_is_renewed_everywhere_where_a_requirement_names_it(store: s
         assert ep.decide(loaded).outcome is outcome
 
 
+@pytest.mark.slow
 def test_a_renewed_verdict_still_knows_its_baseline(store: str, frame: pd.DataFrame) -> None:
     from mlflow_evalplus.tracking.recorded import record_baseline
     from mlflow_evalplus.tracking.series import compare_runs

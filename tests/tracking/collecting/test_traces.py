@@ -71,6 +71,7 @@ def test_assessments_that_name_a_label_become_feedback(store: str) -> None:
     assert "label" not in read_log("traces:tests", feedback="other").frame
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_counted_and_batches_are_rows(store: str) -> None:
     with pytest.raises(TrackingError, match=r"there is no experiment 'test'; experiments are .*Did you mean 'tests'\?"):
         read_log("traces:test")
