@@ -61,12 +61,13 @@ def _choice(value: Any, line: Line) -> str:
     places = [at for at, choice in enumerate(line.choices) if folded(choice) == folded(text)]
     letter = _LETTER.fullmatch(folded(text))
     named = LETTERS.index(letter[1].upper()) if letter else -1
-    if places and 0 <= named < len(line.choices) and named != places[0] and folded(text) == letter[1]:  # type: ignore[index]
+    known = 0 <= named < len(line.choices)
+    if letter and places and known and named != places[0] and folded(text) == letter[1]:
         raise ValueError(f"{text!r} is the letter of {line.choices[named]!r} and the text of choice "
                          f"{LETTERS[places[0]]}; put the choices in order, or change their texts")  # fmt: skip
     if places:
         return LETTERS[places[0]]
-    if 0 <= named < len(line.choices):
+    if known:
         return LETTERS[named]
     last = LETTERS[len(line.choices) - 1]
     raise ValueError(f"{_shown(text)} is no letter from A to {last} and none of the choices "
