@@ -18,6 +18,7 @@ from mlflow_evalplus.asking.replies import LONGEST_MESSAGE, Failure, Reply, fail
 from mlflow_evalplus.asking.retries import LONGEST_ASKED_S, PATIENCE, backoff
 from mlflow_evalplus.asking.secrets import parted, shown, without
 from mlflow_evalplus.asking.standing import Standing
+from mlflow_evalplus.core.extra import needed
 from mlflow_evalplus.core.questions.request import Request
 from mlflow_evalplus.errors import EvalPlusError
 from mlflow_evalplus.results.answers import Answer
@@ -115,10 +116,7 @@ class Endpoint:
         EvalPlusError
             It says what to do.
         """
-        try:
-            import openai  # noqa: F401
-        except ImportError:
-            raise EvalPlusError("endpoints need openai: pip install 'mlflow-evalplus[selection]'") from None
+        needed("openai", "endpoints")
         key = os.environ.get(self.api_key_env, "").strip() if self.api_key_env else NO_KEY
         if not key:
             raise EvalPlusError(
