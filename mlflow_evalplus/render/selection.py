@@ -24,7 +24,7 @@ from mlflow_evalplus.results.selection import CandidateResult, Selection
 MAX_ROWS = 20
 MAX_DESCRIPTION = 7_000  # characters; MLflow allows 8,000
 LONGEST = 600
-HEADERS = ("candidate", "verdict", "utility", "score", "per 1,000", "p95", "answered")
+HEADERS = ("candidate", "verdict", "utility", "score", "per 1,000", "p95", "scored")
 PLACES = {"chosen": "★ ", "tied": "≈ ", "": ""}
 
 

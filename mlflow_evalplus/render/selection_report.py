@@ -122,7 +122,7 @@ def _key_figures(best: CandidateResult) -> Iterator[tuple[str, str, str]]:
         yield words.milliseconds(p95.value), "latency p95", _times(p95)
     coverage = best.measures.get("coverage")
     if coverage and coverage.defined:
-        yield html.percent(coverage.value), "answered at all", f"of {coverage.n:,}"
+        yield html.percent(coverage.value), "answered and scored", f"of {coverage.n:,}"
     weakest = words.weakest(best)
     if weakest and len(best.dimensions) > 1:
         yield html.percent(weakest[1].value, 0), f"weakest: {words.cut(weakest[0], 24)}", _bounds(weakest[1], 0)

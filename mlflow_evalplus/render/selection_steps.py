@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from mlflow_evalplus.render.classes import measured
@@ -43,7 +44,10 @@ def steps(found: Selection) -> list[str]:
     """Return what to do next, as sentences."""
     best = subject(found)
     others = [c for c in found.candidates if c.name != best.name and c.spending.n_errors > MUCH * c.spending.n_calls]
-    said = [*_more_questions(found), *advice(best), *filter(None, map(never_came, others)), *_unusable(found)]
+    said = [
+        *_more_questions(found), *advice(best), *filter(None, map(never_came, others)),
+        *filter(None, map(_unscored, found.candidates)), *_unusable(found),
+    ]  # fmt: skip
     if said:
         return said
     return ["Nothing: every question is passed." if best.items else "Ask the questions: nothing was answered yet."]
@@ -78,6 +82,17 @@ def advice(candidate: CandidateResult) -> list[str]:
 def _untried(candidate: CandidateResult) -> bool:
     """Whether of the unexplained questions none could be asked again, as with recorded answers."""
     return not any(cause.tried for cause in candidate.causes.items if cause.cause == "unexplained")
+
+
+def _unscored(candidate: CandidateResult) -> str:
+    """Return that answers came which nobody scored, as without a usable verdict; empty where they are few."""
+    came = [score for item in candidate.items for answer, score in zip(item.answers, item.scores, strict=True)
+            if answer.answered]  # fmt: skip
+    n = sum(math.isnan(score.value) for score in came)
+    if n <= MUCH * len(came):
+        return ""
+    of = counted(len(came), "answer")
+    return f"{cut(candidate.name)}: {n:,} of {of} could not be scored: no judge gave a usable verdict."
 
 
 def _silent(candidate: CandidateResult) -> str:

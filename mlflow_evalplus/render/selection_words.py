@@ -24,9 +24,9 @@ CAUSE_WORDS = {
     "unexplained": ("unexplained", "nothing that could be tried makes it right"),
 }
 MEASURE_TITLES = {
-    "coverage": "answered at all", "no_answer_rate": "no answer in the text", "format_compliance": "in the form asked",
-    "refusal_rate": "refused", "fluency": "fluency", "stability": "stability", "pass_k": "right in every repeat",
-    "length": "length, characters",
+    "coverage": "answered and scored", "no_answer_rate": "no answer in the text",
+    "format_compliance": "in the form asked", "refusal_rate": "refused", "fluency": "fluency",
+    "stability": "stability", "pass_k": "right in every repeat", "length": "length, characters",
 }  # fmt: skip
 NOTHING = "–"
 MAX_CELL = 60

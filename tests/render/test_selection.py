@@ -131,6 +131,20 @@ def test_what_to_do_names_the_costliest_cause_the_weak_tags_and_the_questions_ne
     assert selection_steps.steps(selections.least()) == ["Ask the questions: nothing was answered yet."]
 
 
+def test_answers_that_came_and_that_nobody_scored_are_told_apart_from_those_that_never_came() -> None:
+    found = selections.selection()
+    one = found["keyword-bot"]
+    unjudged = tuple(
+        replace(item, scores=(replace(item.scores[0], value=math.nan, status="missing"),)) if number < 12 else item
+        for number, item in enumerate(one.items)
+    )
+    others = tuple(replace(c, items=unjudged) if c is one else c for c in found.candidates)
+    said = selection_steps.steps(replace(found, candidates=others))
+    told = [step for step in said if "could not be scored" in step]
+    assert told == ["keyword-bot: 12 of 120 answers could not be scored: no judge gave a usable verdict."]
+    assert not [step for step in selection_steps.steps(found) if "could not be scored" in step]
+
+
 def test_what_to_do_names_every_candidate_whose_answers_never_came_with_the_error_and_its_remedy() -> None:
     """A wrong key or a server that is down is no verdict on a model: it has to be told, of the others too."""
     found = selections.selection()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from mlflow_evalplus.core.selection.facts import Facts
-from mlflow_evalplus.core.selection.measures import Measure
+from mlflow_evalplus.core.selection.measures import COST, Measure
 from mlflow_evalplus.core.selection.wording import questions
 from mlflow_evalplus.requirements.selection import OF_TIME, UNBOUNDED, SelectionGate
 from mlflow_evalplus.results import Difference, Estimate, Gate, Outcome, Sampling, Verdict, number
@@ -44,10 +44,7 @@ def gate_of(name: str, facts: Mapping[str, Facts], asked: SelectionGate, measure
         behind = found.n
     made = partial(Gate, str(asked), where=asked.where, relative=asked.not_worse_than is not None)
     if math.isnan(found.value):
-        nowhere = (
-            "was not measured" if isinstance(found, Estimate) else "there is no question that both have a value for"
-        )
-        why = nowhere if found.n == 0 else f"is undefined on {questions(found.n)}"
+        why = _nowhere(asked.metric, found) if found.n == 0 else f"is undefined on {questions(found.n)}"
         return made(Outcome.UNDECIDED, f"{asked}: {why}")
     few = behind < asked.min_questions
     outcome = Outcome.UNDECIDED if few else Outcome.PASS if itself else _outcome(asked, found)
@@ -64,6 +61,13 @@ def gate_of(name: str, facts: Mapping[str, Facts], asked: SelectionGate, measure
     what = ("is needed" if one else "are needed") if few else "would decide"
     more = f"about {gate.n_more:,} more question{'' if one else 's'} {what}"
     return made(outcome, f"{reason}; {more}", estimate, needed)
+
+
+def _nowhere(metric: str, found: Estimate | Difference) -> str:
+    """Return why there is no figure at all."""
+    if isinstance(found, Difference):
+        return "there is no question that both have a value for"
+    return "was not measured" + ("; give it a price in candidates.yaml, or --prices FILE" if metric == COST else "")
 
 
 def _outcome(asked: SelectionGate, found: Estimate | Difference) -> Outcome:

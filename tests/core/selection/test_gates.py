@@ -100,7 +100,8 @@ def test_what_was_not_measured_is_undecided_and_says_so() -> None:
     ]:  # fmt: skip
         found_ = gate(facts, **asked)
         assert found_.outcome is Outcome.UNDECIDED
-        assert found_.reason.endswith("was not measured")
+        assert "was not measured" in found_.reason
+        assert ("give it a price" in found_.reason) == (asked["metric"] == "cost_per_1000")
     assert gate(dead, metric="coverage", min=0.9).outcome is Outcome.FAIL
 
 
