@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from mlflow_evalplus.asking.recorded import Recorded
 from mlflow_evalplus.asking.specs import Judge, PlanFile, Spec, budget_mistake, known_keys, mistakes_in
 from mlflow_evalplus.errors import EvalPlusError, RequirementsError, did_you_mean, shorten
 from mlflow_evalplus.requirements.mistakes import Where, listed, parse_yaml, words
+from mlflow_evalplus.requirements.safe_yaml import read_yaml
 
 JOURNAL = Path("selection.journal.jsonl")
 Makers = Mapping[str, Callable[[Spec], Candidate]]
@@ -82,7 +84,7 @@ def read_candidates(
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_yaml(path, "utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequirementsError(f"{path} is not UTF-8 text: {error}. Save it as UTF-8.") from None
     except OSError as error:
@@ -180,8 +182,9 @@ class _Making:
 
     def _pipeline(self, spec: Spec) -> Candidate:
         here = self.folder / str(spec.pipeline)
+        is_here = os.path.isdir(here)  # noqa: PTH112 — Path.is_dir raises where no folder can be called so
         return Pipeline(
-            spec.name, str(here) if here.is_dir() else str(spec.pipeline), revision=spec.revision or "",
+            spec.name, str(here) if is_here else str(spec.pipeline), revision=spec.revision or "",
             device=spec.device or "", parameters=spec.parameters, concurrency=spec.concurrency or 1, about=spec.about,
         )  # fmt: skip
 

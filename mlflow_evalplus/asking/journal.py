@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 
 from mlflow_evalplus.asking.digest import digest_of
 from mlflow_evalplus.asking.lines import as_answer, as_line
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.core.questions.request import Request
 from mlflow_evalplus.core.training_data.lock import only_writer
 from mlflow_evalplus.errors import DataError
+from mlflow_evalplus.limits import read_line
 from mlflow_evalplus.results.answers import Answer
 
 Key = tuple[str, str, str, str, int]
@@ -135,15 +137,19 @@ class Journal:
             return True
         line = b"\n"
         with file:
-            for number, line in enumerate(file, start=1):  # the last is looked at below
+            for number in count(1):
+                following = read_line(file, number, self.path)
+                if not following:
+                    break
+                line = following  # the last is looked at below
                 if line.strip():
                     self._take(number, line)
         return line.endswith(b"\n")
 
     def _take(self, number: int, line: bytes) -> None:
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):  # also where it was cut within a letter
+            row = loads(line)
+        except ValueError:  # also where it was cut within a letter
             self.torn += 1
             return
         answer = as_answer(row) if isinstance(row, dict) else "is no JSON object"

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from mlflow_evalplus.errors import RequirementsError
 from mlflow_evalplus.requirements.base import Name, Number, Part
 from mlflow_evalplus.requirements.mistakes import Where, listed, parse_yaml, words
+from mlflow_evalplus.requirements.safe_yaml import read_yaml
 from mlflow_evalplus.results.answers import Answer
 
 OWN_TABLE = Path(__file__).with_name("prices.yaml")
@@ -106,7 +107,7 @@ def read_prices(path: str | Path) -> dict[str, Price]:
         It cannot be read; every mistake in it is listed with its line.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_yaml(path)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise RequirementsError(f"cannot read the prices {str(path)!r}: {why}") from None

@@ -10,12 +10,16 @@ import re
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from importlib import import_module
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from mlflow_evalplus.core.bounded_time import at_most
+
+LEAST_SECONDS = 3.0  # for the searches of a pattern
 MAX_WORDS = 200  # of one pattern; beyond that its texts are searched
 # What `re` takes for i, k or s whatever the case, and `str.lower` does not
 ODD = re.compile("[\u0130\u0131\u017f\u212a]")
@@ -46,14 +50,26 @@ def search_all(patterns: Sequence[re.Pattern[str]], texts: Iterable[str | None])
     joined = "\n".join(lowered)
     starts = [0, *accumulate(len(text) + 1 for text in lowered)]
     odd = [row for row, text in enumerate(held) if not text.isascii() and ODD.search(text)]
+    n_characters = starts[-1]
     for place, pattern in enumerate(patterns):
         words = words_of(pattern)
         rows: Iterable[int] = range(len(held))
         if words:
             rows = {*odd, *(row for word in words for row in _holding(word, joined, starts))}
         search = pattern.search
-        found[place, [row for row in rows if search(held[row]) is not None]] = True
+        with in_time(f"the pattern {pattern.pattern!r}", len(held), n_characters):
+            found[place, [row for row in rows if search(held[row]) is not None]] = True
     return found.T
+
+
+def in_time(what: str, n_searches: int, n_characters: int) -> AbstractContextManager[None]:
+    """Return what stops searches that never end, such as of ``(a+)+$``.
+
+    They have three seconds, a millisecond for each, and a microsecond for each character: a hundred times what an
+    ordinary pattern needs.
+    """
+    seconds = LEAST_SECONDS + n_searches / 1000 + n_characters / 1_000_000
+    return at_most(seconds, what, "write it without a repeat within a repeat, such as (a+)+")
 
 
 def _holding(word: str, joined: str, starts: Sequence[int]) -> Iterator[int]:

@@ -102,9 +102,10 @@ class RiskCoverage:
         answered = self.weights / self.weights[-1]
         wrong = (self.weights - self.hits) / self.weights[-1]
         from_, before = np.concatenate([[0.0], answered[:-1]]), np.concatenate([[0.0], wrong[:-1]])
-        slope = (wrong - before) / (answered - from_)
+        more = answered - from_  # 0 where a row weighs nothing beside the others
+        slope = np.divide(wrong - before, more, out=np.zeros_like(more), where=more > 0)
         grown = np.log(np.divide(answered, from_, out=np.ones_like(answered), where=from_ > 0))
-        area = float((slope * (answered - from_) + (before - slope * from_) * grown).sum())
+        area = float((slope * more + (before - slope * from_) * grown).sum())
         error = min(max(float(wrong[-1]), 0.0), 1.0)
         return area, error + (1 - error) * math.log1p(-error) if error < 1 else 1.0
 

@@ -9,6 +9,7 @@ import yaml
 
 from mlflow_evalplus.errors import RequirementsError, did_you_mean, shorten
 from mlflow_evalplus.requirements.base import TRUTHS
+from mlflow_evalplus.requirements.safe_yaml import content_of, safe_node, told
 
 Where = tuple[object, ...]
 
@@ -29,14 +30,11 @@ def parse_yaml(text: str, origin: str) -> Parsed:
     RequirementsError
         It is not YAML, or holds no mapping.
     """
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+    node = safe_node(text, origin)
+    with told(origin):
         lines = dict(_lines(node))
         repeated = list(_repeated(node))
-    # PyYAML lets a month 13, an integer of 5,000 digits and a tag that does not fit its value through as these
-    except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        raise RequirementsError(f"{origin} is not valid YAML: {error}") from None
+        content = content_of(node)
     if not isinstance(content, dict):
         raise RequirementsError(f"{origin} holds no mapping; it should begin with 'schema_version: 1'")
     return Parsed(content, lines, repeated)

@@ -12,6 +12,7 @@ from mlflow_evalplus.errors import RequirementsError, did_you_mean
 from mlflow_evalplus.requirements.mistakes import Where, listed, parse_yaml, words
 from mlflow_evalplus.requirements.models import Prices, Requirements, Task, Threshold, class_of
 from mlflow_evalplus.requirements.monitor import Monitor, MonitorAlert
+from mlflow_evalplus.requirements.safe_yaml import read_yaml
 from mlflow_evalplus.requirements.selection import SelectionGate, SelectionRules
 
 
@@ -38,7 +39,7 @@ def load(source: str | Path | Mapping[str, Any] | Requirements | None, metrics: 
         return _validated(source, {}, "requirements", metrics)
     path = Path(source)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_yaml(path)
     except UnicodeDecodeError as error:
         raise RequirementsError(f"{path} is not UTF-8 text: {error}. Save it as UTF-8.") from None
     except OSError as error:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mlflow_evalplus.core import pattern_search
 from mlflow_evalplus.core.pattern_search import ODD, _plain, search_all, words_of
+from mlflow_evalplus.errors import DataError
 from tests.generated import inputs
 
 ALPHABET = "abkiISſKİıéÉ退款 .\n"
@@ -95,3 +97,12 @@ def test_of_the_letters_that_re_takes_for_ascii_ones_none_is_missing() -> None:
     held = [chr(code) for code in range(128, sys.maxunicode + 1) if letters.match(chr(code))]
     assert all(ODD.match(character) for character in held)
     assert len(held) == 4
+
+
+def test_long_texts_have_the_time_that_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pattern_search, "LEAST_SECONDS", 0.0)
+    texts = ["nothing of it here, " * 20_000] * 2
+    assert not pattern_search.search_all([re.compile(r"\b\w+\s+\d+", re.IGNORECASE)], texts).any()
+    monkeypatch.setattr(pattern_search, "LEAST_SECONDS", 0.1)
+    with pytest.raises(DataError, match="took more than"):
+        pattern_search.search_all([re.compile(r"(\w+\w+)+$", re.IGNORECASE)], ["a" * 40 + "!"])

@@ -6,14 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlflow_evalplus.core.columns import column_names, select, strings
+from mlflow_evalplus.core.file_shape import long_cells
 from mlflow_evalplus.core.files import check_file, read_file
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.errors import DataError
+from mlflow_evalplus.limits import COLUMNS, WHOLE, read_at_most
 
 SEPARATORS = ",;\t|"
 SHEETS = (".csv", ".tsv", ".txt")
@@ -97,7 +99,7 @@ def _of_jsonl(path: Path) -> Sheet:
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
         try:
-            content = json.loads(line) if line.strip() else {}
+            content = loads(line) if line.strip() else {}
         except ValueError as error:
             raise DataError(f"{path.name!r} line {number} is not JSON: {error}") from None
         if not isinstance(content, dict):
@@ -105,6 +107,7 @@ def _of_jsonl(path: Path) -> Sheet:
         if content.get("kind") != "queue":  # the line that opens a queue
             found.append((number, {name: _plain(value) for name, value in content.items()}))
     columns = tuple(dict.fromkeys(name for _, content in found for name in content))
+    COLUMNS.check(len(columns), repr(path.name), "keep those that are needed")
     rows = (
         SheetRow(f"{path.name} line {number}", tuple(content.get(name, "") for name in columns))
         for number, content in found
@@ -127,6 +130,7 @@ def _of_text(path: Path) -> Sheet:
     if not records:
         raise DataError(f"{path.name!r} is empty")
     width = max((place for place, cell in enumerate(records[0][1], 1) if cell.strip()), default=0)
+    COLUMNS.check(width, repr(path.name), "keep those that are needed")
     header = tuple(cell.strip() for cell in records[0][1][:width])
     named = [cell for cell in header if cell]
     if len(set(named)) < len(named):
@@ -141,7 +145,7 @@ def _of_text(path: Path) -> Sheet:
 
 
 def _decoded(path: Path) -> str:
-    content = path.read_bytes()
+    content = read_at_most(path, WHOLE, "is it the right file?")
     if not content.strip():
         raise DataError(f"{str(path)!r} is empty")
     if content.startswith((ZIP, OLD_OFFICE)):
@@ -162,26 +166,17 @@ def _decoded(path: Path) -> str:
 def _separator(text: str) -> str:
     """Return what parts the header into most columns."""
     header = io.StringIO(text, newline="").readline()
-    return max(SEPARATORS, key=lambda separator: len(next(csv.reader([header], delimiter=separator), [])))
+    with long_cells():
+        return max(SEPARATORS, key=lambda separator: len(next(csv.reader([header], delimiter=separator), [])))
 
 
 def _records(name: str, text: str, separator: str, before: int) -> Iterator[tuple[int, Sequence[str]]]:
     """Yield each record with the line of the file on which it begins."""
     reader, line = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), 1 + before
-    with _long_cells():
+    with long_cells():
         try:
             for cells in reader:
                 yield line, cells
                 line = reader.line_num + before + 1
         except csv.Error as error:
             raise DataError(f"{name!r} cannot be read as CSV from line {line} on: {error}. {SAVE_AS}") from None
-
-
-@contextmanager
-def _long_cells() -> Iterator[None]:
-    """Allow cells of any length: Python's own limit is 131,072 characters."""
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from scipy import stats
 
 from mlflow_evalplus.core.columns import IntArray
+from mlflow_evalplus.core.pattern_search import in_time
 from mlflow_evalplus.core.predictions import Predictions
 from mlflow_evalplus.core.tokens import term_entries
-from mlflow_evalplus.errors import DataError, did_you_mean, shorten
+from mlflow_evalplus.errors import DataError, RequirementsError, did_you_mean, shorten
+from mlflow_evalplus.requirements.safe_yaml import read_yaml, safe_content
 
 MAX_P = 0.001  # of a word's fixes against its breaks, one-sided, in the rows that propose it
 MAX_TERMS = 30_000
@@ -69,8 +70,8 @@ def load_rules(source: Rules | None) -> tuple[Rule, ...]:
     rows: Any = source
     if isinstance(source, (str, Path)):
         try:
-            rows = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            rows = safe_content(read_yaml(source), str(source))
+        except (OSError, UnicodeDecodeError, RequirementsError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise DataError(f"the keyword rules {str(source)!r} cannot be read: {reason}") from None
     if isinstance(rows, Mapping) and {"pattern", "label"} <= set(rows):
@@ -146,8 +147,11 @@ def for_labels(rules: Sequence[Rule], labels: Sequence[str]) -> tuple[Rule, ...]
 
 def first_matches(rules: Sequence[Rule], texts: Iterable[str | None]) -> IntArray:
     """Return the place of the first rule that matches each text, -1 where none does."""
-    found = (next((place for place, rule in enumerate(rules) if rule.pattern.search(text or "")), -1) for text in texts)
-    return np.fromiter(found, dtype=np.int64)
+    held = list(texts)
+    found = (next((place for place, rule in enumerate(rules) if rule.pattern.search(text or "")), -1) for text in held)
+    n_characters = sum(len(text) for text in held if text)
+    with in_time("one of the keyword rules", len(held) * len(rules), n_characters * len(rules)):
+        return np.fromiter(found, dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ WORDS = {
     **dict.fromkeys(("yes", "y", "true", "pass", "passed", "good", "up"), 1.0),
     **dict.fromkeys(("no", "n", "false", "fail", "failed", "bad", "down"), 0.0),
 }
+GREATEST = 1e60  # a variance is squared once more
 
 
 def as_numbers(values: pa.ChunkedArray, source: str, scale: Sequence[Any] | None = None) -> FloatArray:
@@ -41,6 +42,9 @@ def as_numbers(values: pa.ChunkedArray, source: str, scale: Sequence[Any] | None
     encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
     known: list[str] = encoded.dictionary.to_pylist()
     table = np.array([*_meanings(known, source, scale), np.nan])
+    if np.nanmax(np.abs(table), initial=0) > GREATEST:
+        raise DataError(f"column {source!r} holds a number beyond ±{GREATEST:g}, with which no variance can be "
+                        "computed; give another unit")  # fmt: skip
     return np.asarray(table[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)])
 
 

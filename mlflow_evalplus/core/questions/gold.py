@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.core.questions.json_schema import unfit
 from mlflow_evalplus.core.questions.line import SHOWN, Line
 from mlflow_evalplus.core.words import folded
@@ -120,8 +121,8 @@ def _json(value: Any, line: Line) -> str:
     """Return JSON in one form; a text is read as JSON."""
     if isinstance(value, str):
         try:
-            value = json.loads(value, parse_constant=_refuse)
-        except (ValueError, RecursionError):
+            value = loads(value, parse_constant=_refuse)
+        except ValueError:
             raise ValueError(f"{_shown(value)} is no JSON; a text that is the answer is written '\"text\"'") from None
     if line.schema_ is not None and (why := _unfit(value, line.schema_)):
         raise ValueError(f"{_shown(value)} does not fit the schema: {why}")

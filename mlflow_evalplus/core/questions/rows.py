@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlflow_evalplus.core.file_shape import long_cells
 from mlflow_evalplus.core.files import check_file
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.errors import DataError, did_you_mean, shorten
+from mlflow_evalplus.limits import COLUMNS, RECORDS
 
 KINDS = (".jsonl", ".csv", ".tsv")
 OF_TAGS = "tags."
 PARTED = "|"
 _JSON_CELLS = ("messages", "schema")
-_LONGEST_CELL = 2**31 - 1  # bytes; the csv module's own limit is 128 KiB
 Row = dict[str, Any]
 Read = tuple[int, Row | str]  # the line, and the row or what is wrong with it
 
@@ -35,9 +37,11 @@ def read_rows(path: str | Path, fields: tuple[str, ...]) -> list[Read]:
         The file is missing, empty or not UTF-8, or a CSV file is damaged.
     """
     path = check_file(path, KINDS)
-    if path.suffix.lower() == ".jsonl":
-        return list(_json_rows(path))
-    return list(_table_rows(path, fields))
+    rows: list[Read] = []
+    for row in _json_rows(path) if path.suffix.lower() == ".jsonl" else _table_rows(path, fields):
+        rows.append(row)
+        RECORDS.check(len(rows), repr(str(path)), "split it into several files")
+    return rows
 
 
 def parsed(text: str) -> Row | str:
@@ -49,12 +53,10 @@ def parsed(text: str) -> Row | str:
     ({'id': 1}, "the key 'id' is given twice", 'is a JSON list; a line is one object: {"id": …}')
     """
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        value = loads(text, object_pairs_hook=_once, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         return f"is not JSON: {error.msg} at column {error.colno}; a line is one whole object"
-    except RecursionError:
-        return "is nested too deeply"
-    except ValueError as error:  # of the two hooks, and of a number with thousands of digits
+    except ValueError as error:  # of the two hooks, of a number with thousands of digits, of lists in lists in lists
         return str(error)
     if not isinstance(value, dict):
         kind = {list: "list", str: "string", type(None): "null", bool: "truth"}.get(type(value), "number")
@@ -76,7 +78,7 @@ def _refuse(constant: str) -> None:
 
 def _json_rows(path: Path) -> Iterator[Read]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(file, start=1):  # `check_file` has seen how long they are
             text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
             if text:
                 yield number, parsed(text)
@@ -99,9 +101,8 @@ def table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     DataError
         A column is named twice or not at all, a row has more cells than the header, or quotes are not closed.
     """
-    before = csv.field_size_limit(_LONGEST_CELL)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with long_cells(), path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
             header = _header(path, next(reader, []))
             yield 1, dict.fromkeys(header, "")
@@ -116,12 +117,11 @@ def table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 begins = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{str(path)!r} cannot be read as {path.suffix}: line {reader.line_num}: {error}") from None
-    finally:
-        csv.field_size_limit(before)
 
 
 def _header(path: Path, cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
+    COLUMNS.check(len(names), repr(str(path)), "keep the columns that are needed")
     if "" in names or len(set(names)) < len(names):
         raise DataError(f"{str(path)!r} has the columns {shorten(names)}; name each of them, and differently")
     return names

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.core.questions.json_schema import schema_mistake, unfit
 from mlflow_evalplus.core.questions.question import Question
 from mlflow_evalplus.core.scorers.declared import LIMIT
@@ -62,8 +63,8 @@ def parsed(text: str) -> _Parsed | None:
     (_Parsed(content=[1, None]), None)
     """
     try:
-        return _Parsed(json.loads(text, parse_constant=_no_number))
-    except (ValueError, RecursionError):
+        return _Parsed(loads(text, parse_constant=_no_number))
+    except ValueError:
         return None
 
 

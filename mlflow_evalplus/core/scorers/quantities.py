@@ -132,7 +132,7 @@ def _value(match: re.Match[str]) -> Fraction | None:
         part = _ratio(match["part"], match["parts"])
         return None if part is None else int(match["whole"]) + part
     if match["fraction"]:
-        return _ratio(*match["fraction"].split("/"))
+        return _ratio(*map(str.strip, match["fraction"].split("/")))
     if match["percent_of"]:
         return Fraction(match["of_digits"]) if match["of_digits"] else han_value(match["of_han"])
     if match["parts_of"]:

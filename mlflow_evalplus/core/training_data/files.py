@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_evalplus import names
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.core.training_data.lock import NAME as LOCK
 from mlflow_evalplus.errors import DataError, shorten
+from mlflow_evalplus.limits import TABLE, read_at_most
 
 VERSIONS, ASIDE = "versions.jsonl", "of-no-version-"
 ROWS, TESTS = "rows-{:04d}.jsonl", "tests-{:04d}.jsonl"
@@ -189,9 +191,9 @@ def _changed(path: Path, digest: str) -> str:
 
 def _json_lines(path: Path) -> list[Line]:
     found = []
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=False), start=1):
+    for number, line in enumerate(read_at_most(path, TABLE, "is it the right file?").splitlines(), start=1):
         try:
-            found.append(json.loads(line))
+            found.append(loads(line))
         except ValueError:
             raise DataError(f"{str(path)!r} is damaged: line {number} is not JSON") from None
     return found

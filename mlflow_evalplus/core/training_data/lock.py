@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.errors import DataError
 
 NAME = ".lock"
@@ -81,7 +82,7 @@ def _guarded(lock: Path) -> str:
 
 def _holder(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

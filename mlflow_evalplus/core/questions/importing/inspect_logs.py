@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import zipfile
 import zlib
@@ -11,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from mlflow_evalplus.core.files import check_file
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.core.questions.importing.files import json_lines
 from mlflow_evalplus.core.questions.importing.outputs import answer_of
 from mlflow_evalplus.core.questions.importing.prompts import messages_of
 from mlflow_evalplus.core.questions.importing.samples import Sample
 from mlflow_evalplus.core.questions.rows import parsed, table
-from mlflow_evalplus.errors import DataError, shorten
+from mlflow_evalplus.errors import DataError, EvalPlusError, shorten
+from mlflow_evalplus.limits import WHOLE, read_at_most
 
 PATTERNS = ("*.eval", "*.json", "*.jsonl")
 KINDS = (".eval", ".json", ".jsonl", ".csv")
@@ -41,7 +42,7 @@ def samples(path: Path) -> Iterator[Sample]:
     elif path.suffix.lower() == ".jsonl":
         yield from _of_dataset([row for _, row in json_lines(path, ("input",), "Inspect's datasets")], path)
     else:
-        content = _json(path.read_bytes(), path)
+        content = _json(read_at_most(path, WHOLE, "split it"), path)
         if isinstance(content, dict) and "eval" in content:
             yield from _of_log(content, content.get("samples") or [], path)
         else:
@@ -51,8 +52,8 @@ def samples(path: Path) -> Iterator[Sample]:
 def _json(content: bytes, path: Path) -> Any:
     """Return JSON; Inspect writes NaN where a score is none."""
     try:
-        return json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        return loads(content.decode("utf-8-sig"))
+    except ValueError as error:
         raise DataError(f"{str(path)!r} is not JSON: {error}") from None
 
 
@@ -60,8 +61,11 @@ def _archive(path: Path) -> tuple[Record, list[Record]]:
     try:
         with zipfile.ZipFile(path) as archive:
             inside = {info.filename: info for info in archive.infolist()}
+            WHOLE.check(sum(info.file_size for info in inside.values()), f"{str(path)!r}, unpacked,", "split it")
             names = [name for name in inside if name.startswith("samples/") and name.endswith(".json")]
             members = [_member(archive, inside[name]) for name in ("header.json", *names) if name in inside]
+    except EvalPlusError:
+        raise
     # a damaged file, one that is encrypted, a method of compression that is not known
     except (zipfile.BadZipFile, OSError, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise DataError(f"{str(path)!r} is no log of Inspect, or is damaged: {error}") from None
@@ -79,7 +83,10 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     file = archive.fp
     assert file is not None
     file.seek(info.header_offset)
-    file.seek(sum(_HEADER.unpack(file.read(_HEADER.size))), 1)
+    begin = file.read(_HEADER.size)
+    if len(begin) < _HEADER.size:
+        raise zipfile.BadZipFile(f"{info.filename} is cut off")
+    file.seek(sum(_HEADER.unpack(begin)), 1)
     content = pa.Codec("zstd").decompress(file.read(info.compress_size), info.file_size, asbytes=True)
     if zlib.crc32(content) != info.CRC:
         raise zipfile.BadZipFile(f"{info.filename} does not match its checksum")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mlflow_evalplus.core.files import check_file
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.core.questions.gold import LETTERS
 from mlflow_evalplus.core.questions.importing.files import json_lines
 from mlflow_evalplus.core.questions.importing.prompts import bare, messages_of, replaced, split_choices
@@ -38,7 +38,7 @@ def samples(path: Path) -> Iterator[Sample]:
 def _model(path: Path, date: str) -> str:
     """Return the model's name as the results beside the samples have it; else the folder's."""
     try:
-        beside = json.loads(path.with_name(f"results_{date}.json").read_text(encoding="utf-8"))
+        beside = loads(path.with_name(f"results_{date}.json").read_text(encoding="utf-8"))
         return str(beside["model_name"] or path.resolve().parent.name)
     except (OSError, ValueError, KeyError, TypeError):
         return path.resolve().parent.name
@@ -72,7 +72,7 @@ def _sample(line: dict[str, Any], task: str, candidate: str) -> Sample:
 
 def _messages(prompt: Any) -> tuple[Message, ...]:
     """Return a prompt's messages; of a chat it is a list with one text that is JSON."""
-    found = messages_of(json.loads(prompt[0]) if isinstance(prompt, list) else prompt)
+    found = messages_of(loads(prompt[0]) if isinstance(prompt, list) else prompt)
     return replaced(found, bare(found[-1].content)) if found else ()
 
 

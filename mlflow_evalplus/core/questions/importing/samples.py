@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.core.questions.gold import is_number
 from mlflow_evalplus.core.questions.question import Message, QuestionSet
 from mlflow_evalplus.core.questions.reading import checked
@@ -152,8 +152,8 @@ def _type(samples: Iterable[Sample]) -> str:
 
 def _is_object(text: str) -> bool:
     try:
-        return text.lstrip().startswith("{") and isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
+        return text.lstrip().startswith("{") and isinstance(loads(text), dict)
+    except ValueError:
         return False
 
 

@@ -1,0 +1,1 @@
+"""Hostile input for every parser of what comes from outside: `python -m tests.fuzz`."""
