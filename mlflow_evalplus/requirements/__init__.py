@@ -6,6 +6,7 @@ Every mistake in the file is found at once and named with its line.
 from mlflow_evalplus.requirements.models import Prices as Prices
 from mlflow_evalplus.requirements.models import Priority as Priority
 from mlflow_evalplus.requirements.models import Requirements as Requirements
+from mlflow_evalplus.requirements.models import StoreText as StoreText
 from mlflow_evalplus.requirements.models import Task as Task
 from mlflow_evalplus.requirements.models import Threshold as Threshold
 from mlflow_evalplus.requirements.monitor import Monitor as Monitor

@@ -6,9 +6,16 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import did_you_mean
@@ -17,6 +24,7 @@ from mlflow_evalplus.requirements.monitor import Monitor
 from mlflow_evalplus.requirements.selection import SelectionRules
 
 Priority = Literal["accuracy", "fluency", "stability", "cost"]
+StoreText = Literal["full", "masked", "hash", "none"]
 
 
 class Task(Part):
@@ -125,6 +133,7 @@ class Requirements(Part):
     """The content of requirements.yaml; see the contract in the documentation.
 
     `priority` ranks the candidates that pass; `weights`, metric → how much it counts, are its own unless given.
+    `store_text` says how much of the texts is stored; no figure depends on it, so the digest does not either.
     """
 
     schema_version: Annotated[Literal[1], NoTruth] = 1
@@ -141,6 +150,7 @@ class Requirements(Part):
     prices: Prices = Prices()
     monitor: Monitor = Monitor()
     selection: SelectionRules = SelectionRules()
+    store_text: StoreText = "full"
 
     @field_validator("weights")
     @classmethod
@@ -155,10 +165,19 @@ class Requirements(Part):
                 )
         return weights
 
+    @model_serializer(mode="wrap")
+    def _without_the_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out that texts are kept in full: a run that keeps them is the same as before there was a choice."""
+        content: dict[str, Any] = dump(self)
+        if self.store_text == "full":
+            content.pop("store_text", None)
+        return content
+
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits of what is asked, whatever its layout and comments, and the defaults spelt out."""
-        canonical = json.dumps(self.model_dump(mode="json", by_alias=True, exclude_defaults=True), sort_keys=True)
+        asked = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"store_text"})
+        canonical = json.dumps(asked, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 

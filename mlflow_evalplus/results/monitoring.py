@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
+from typing import Any
 
 from mlflow_evalplus.results.comparison import Difference
 from mlflow_evalplus.results.difference import MixRate
@@ -170,6 +171,8 @@ class Monitoring(Drawable):
         What could not be looked at, and why.
     scored : bool
         Whether the log has scores; the accuracy is estimated by them only where the reference calibrates them.
+    texts : pyarrow.ChunkedArray or None
+        Those of the log and the reference, which tell whether a new word is of a person; they are not logged.
     """
 
     reference: Window
@@ -177,6 +180,7 @@ class Monitoring(Drawable):
     confidence: float = 0.95
     notes: tuple[str, ...] = ()
     scored: bool = False
+    texts: Any = field(default=None, repr=False, compare=False)
 
     @property
     def last(self) -> Window:
