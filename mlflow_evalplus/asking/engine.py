@@ -13,6 +13,7 @@ from typing import Any
 from mlflow_evalplus.asking.budget import MAYBE_CHARGED, Budget, most_money
 from mlflow_evalplus.asking.candidate import Candidate
 from mlflow_evalplus.asking.journal import Journal, key_of
+from mlflow_evalplus.asking.secrets import hidden
 from mlflow_evalplus.core.questions.request import Request
 from mlflow_evalplus.errors import EvalPlusError, shorten
 from mlflow_evalplus.results.answers import Answer
@@ -210,7 +211,7 @@ class _Run:
         except EvalPlusError:
             raise
         except Exception as error:  # a candidate may fail in any way; the other answers are not lost
-            answer = _error(candidate, request, "other", f"{type(error).__name__}: {error}"[:300], attempts=1)
+            answer = _error(candidate, request, "other", hidden(f"{type(error).__name__}: {error}")[:300], attempts=1)
         if self.journal is not None and answer is not None and answer.attempts:
             self.journal.add(candidate.digest, request, answer)
         return answer

@@ -12,6 +12,7 @@ import numpy as np
 
 from mlflow_evalplus.asking.budget import MAYBE_CHARGED, Budget, most_money
 from mlflow_evalplus.asking.candidate import Candidate
+from mlflow_evalplus.asking.secrets import hidden
 from mlflow_evalplus.core.columns import FloatArray
 from mlflow_evalplus.core.questions.request import Request
 from mlflow_evalplus.errors import DataError, EvalPlusError
@@ -147,7 +148,7 @@ class OpenLoop:
         except EvalPlusError:
             raise
         except Exception as error:  # a candidate may fail in any way; the others are not lost
-            answer = self._error(request, "other", f"{type(error).__name__}: {error}"[:300])
+            answer = self._error(request, "other", hidden(f"{type(error).__name__}: {error}")[:300])
         finally:
             if self.budget:
                 self.budget.settle((VARIANT, id(self), number), most_money(self.candidate, request), money)

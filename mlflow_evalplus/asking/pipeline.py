@@ -102,8 +102,10 @@ class Pipeline:
             )  # fmt: skip
         except (OSError, ValueError, ImportError, RuntimeError) as error:
             first = str(error).strip().partition("\n")[0]
+            own = " The model's own code is never run here: choose one that transformers knows."
             raise EvalPlusError(
                 f"candidate {self.name!r}: the model {self.model!r} cannot be loaded: {first}"
+                f"{own if 'trust_remote_code' in str(error) else ''}"
             ) from None
         tokenizer = pipe.tokenizer
         tokenizer.padding_side = "left"  # what is generated follows the prompt

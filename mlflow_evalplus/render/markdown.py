@@ -9,23 +9,43 @@ from collections.abc import Iterable, Sequence
 from mlflow_evalplus.render import unseen
 
 MAX_CELL = 160
+# MLflow's pages make links of addresses without being asked, some even of what is written as entities: a narrow space
+# keeps them apart. Of mentions and of names between colons they make links and pictures; a time is none.
+GAP = "\u202f"
+_ADDRESS = re.compile(r"(?<=://)(?=\S)|(?<=www)(?=\.)|(?<=@)(?=[-\w\\]+\.)", re.IGNORECASE)
+_NAME = re.compile(r":(?=(?!\d\d:\d\d)\S+:)|@")
 _SPACES = dict.fromkeys((*unseen.CONTROLS, *unseen.FORMATS, *unseen.SURROGATES), " ")
 
 
 def escape(text: object, limit: int = MAX_CELL) -> str:
-    """Return text that Markdown shows as it is: no markup, no HTML, one line, at most `limit` characters.
+    r"""Return text that Markdown shows as it is: no markup, no HTML, no link, one line, at most `limit` characters.
 
-    Characters that a reader does not see, and those that turn the reading order around, become spaces.
+    Characters that a reader does not see, and those that turn the reading order around, become spaces. An address has a
+    narrow space in it, so that it is no link.
 
     Examples
     --------
     >>> print(escape("<script>"))
     &lt;script&gt;
+    >>> escape("see https://example.com")
+    'see https://\u202fexample.com'
     """
     line = str(text).translate(_SPACES).strip()
     if len(line) > limit:
         line = line[: limit - 1] + "…"
-    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(line, quote=False))
+    plain = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(line, quote=False))
+    return _NAME.sub(lambda found: f"&#{ord(found[0])};", _ADDRESS.sub(GAP, plain))
+
+
+def code(text: object) -> str:
+    """Return a name of ours, such as a digest that a run carries, as code; nothing ends it but its own end.
+
+    Examples
+    --------
+    >>> print(code("8c1f`![](x)"))
+    `8c1f![](x)`
+    """
+    return f"`{str(text).translate(_SPACES).replace('`', '').strip() or 'none'}`"
 
 
 def unescape(text: str) -> str:
@@ -36,7 +56,8 @@ def unescape(text: str) -> str:
     >>> unescape(escape("a_b <c> & [d]"))
     'a_b <c> & [d]'
     """
-    return html.unescape(re.sub(r"\\([\\`*_\[\]|~#])", r"\1", text))
+    plain = html.unescape(re.sub(r"\\([\\`*_\[\]|~#])", r"\1", text))
+    return re.sub(rf"(?<=://){GAP}|(?<=@){GAP}|(?<=www){GAP}", "", plain, flags=re.IGNORECASE)
 
 
 def table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,8 @@ def terms(found: Monitoring) -> pd.DataFrame:
 
 def plain(found: Monitoring) -> dict[str, Any]:
     """Return the whole as dicts, lists and numbers, each window with its outcome."""
-    content = asdict(found)
+    content = asdict(replace(found, texts=None))
+    content.pop("texts")
     for window, given in zip(found.windows, content["windows"], strict=True):
         given["outcome"] = window.outcome.value
     return content

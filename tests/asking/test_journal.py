@@ -170,6 +170,7 @@ def killed_midway(url: str, path: Path, n: int, after: int) -> tuple[int, int]:
     return seen, sum(asked_of(url).values())
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [100, 330, 600])
 def test_after_kill_9_a_rerun_repeats_at_most_the_calls_in_flight(tmp_path: Path, after: int) -> None:
@@ -183,6 +184,7 @@ def test_after_kill_9_a_rerun_repeats_at_most_the_calls_in_flight(tmp_path: Path
     assert max(asked.values()) == 2
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_kill_9_in_short(tmp_path: Path) -> None:
     with FakeServer(latency=0.05, keep=False) as server:

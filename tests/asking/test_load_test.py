@@ -74,6 +74,7 @@ def test_a_stall_counts_for_every_request_that_was_due_meanwhile() -> None:
     assert candidate.closed
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_more_than_it_can_do_is_not_kept_up_with() -> None:
     found = load_test(Queue(lambda number: 0.02), QUESTIONS, rate=100, n=100, arrivals="poisson", seed=3)
