@@ -286,6 +286,11 @@ HISTORY_COLUMNS = (
     "at", "by", "kind", "alias", "version", "replaced", "run_id", "verdict", "forced", "why", "in_effect",
 )  # fmt: skip
 
+# Of predictions.parquet, in place of ``text`` where the requirements ask for ``store_text: hash``; and the variable of
+# the environment with the key of the hashes.
+TEXT_HASH = "text_hash"
+TEXT_KEY = "EVALPLUS_TEXT_KEY"
+
 # Tags.
 TAG_VERDICT = "evalplus.verdict"
 TAG_SCHEMA_VERSION = "evalplus.schema_version"
@@ -301,6 +306,7 @@ TAG_COMPARED = "evalplus.compared"  # on a comparison: a digest of the runs and 
 TAG_CLAIM = "evalplus.claim"  # on a run of `watch`: model and data that it is for; two watchers never do the same
 TAG_CLAIMED_BY = "evalplus.claimed_by"  # the process that does it
 TAG_HEARTBEAT = "evalplus.heartbeat"  # when it was last seen at work
+TAG_DELIVERY = "evalplus.delivery"  # on a run that was made for one: so that it is made once, however often it is tried
 TAG_RUN = "evalplus.run"  # on a model version: the run that it was promoted from
 TAG_ACCURACY = "evalplus.accuracy"  # on a model version, with its interval
 TAG_PROMOTED_AS = "evalplus.promoted_as"  # on a model version: champion or challenger

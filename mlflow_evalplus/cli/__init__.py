@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from mlflow_evalplus.cli.options import epilog
+from mlflow_evalplus.cli.options import echo, epilog
 
 COMMANDS = {
     "adjudicate": "Take a filled queue back: settled labels, open cases.",
@@ -27,6 +27,7 @@ COMMANDS = {
     "questions": "Check a question set, or bring one in from another tool.",
     "ratings": "Estimate what human raters think, and how far they agree.",
     "promote": "Register the winner with its evidence.",
+    "resume": "Log what MLflow has not taken: it is kept on disk.",
     "rollback": "Return to the previous champion.",
     "requirements": "Check requirements.yaml, and render it as a page.",
     "select": "Choose a model by your own questions: why, what cost, which.",
@@ -78,5 +79,7 @@ def main() -> None:
     try:
         group(prog_name="mlflow-evalplus")
     except EvalPlusError as error:
-        click.echo(f"Error: {error}", err=True)
+        from mlflow_evalplus.asking.secrets import hidden
+
+        echo(f"Error: {hidden(str(error))}", err=True)
         sys.exit(1)

@@ -15,6 +15,7 @@ from mlflow_evalplus.cli.options import (
     epilog,
     json_option,
     print_json,
+    store_text_option,
     write_text,
 )
 
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 )
 @click.option("--experiment", metavar="NAME", help="Of the run.  [default: the queue's run's, else the active one]")
 @click.option("--no-log", is_flag=True, help="Write nothing to MLflow.")
+@store_text_option
 @json_option
 def command(
     filled: tuple[str, ...],
@@ -89,6 +91,7 @@ def command(
     held_out: float,
     experiment: str | None,
     no_log: bool,
+    store_text: Any,
     as_json: bool,
 ) -> None:
     """Take a filled queue back: settled labels, open cases, agreement, and what is wrong with the files.
@@ -97,7 +100,9 @@ def command(
     answered in the review queues of MLflow. Exit code 0: every case has a label, 4: cases are open, 3: rows or votes
     are wrong, 1: error.
     """
+    from mlflow_evalplus import requirements as asked
     from mlflow_evalplus.core.adjudicating.open_sheet import open_sheet
+    from mlflow_evalplus.core.privacy.flywheel import stored_adjudication
 
     for path in (out, disputed):
         _check_output(path, filled, queue_source)
@@ -113,15 +118,17 @@ def command(
     if disputed and found.open:
         _write_once(disputed, open_sheet(found, adjudicated))
         said.append(f"Wrote {len(found.open):,} open cases to {disputed}.")
+    store_text = store_text or asked.load(requirements_file).store_text
     run_id = None
     if not no_log:
         from mlflow_evalplus.tracking.adjudication import log_adjudication, where_to_look
 
-        run_id = log_adjudication(found, queue_run=queue_run, experiment=experiment, adjudicated=adjudicated)
+        run_id = log_adjudication(found, queue_run=queue_run, experiment=experiment, adjudicated=adjudicated,
+                                  store_text=store_text)  # fmt: skip
         said += [f"The adjudication is run {run_id}.", where_to_look(run_id)]
     if data:
         said.append(_added(data, found, run_id or ", ".join(filled), tests, held_out))
-    _print(found, run_id, said, as_json)
+    _print(stored_adjudication(found, store_text), run_id, said, as_json)
     sys.exit(EXIT_CODES["fail"] if found.problems else EXIT_CODES["undecided"] if found.open else 0)
 
 

@@ -15,6 +15,7 @@ from mlflow_evalplus.cli.options import (
     json_option,
     print_json,
     steps,
+    store_text_option,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mlflow_evalplus.requirements import StoreText
     from mlflow_evalplus.results.queue import Queue
     from mlflow_evalplus.tracking.collecting.review_queue import ReviewQueues
     from mlflow_evalplus.tracking.collecting.rows import Log
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
               help="requirements.yaml: tells the text column, the labels and the slices.")  # fmt: skip
 @click.option("--experiment", metavar="NAME", help="Log into this one.  [default: the active one, or the traces']")
 @click.option("--no-log", is_flag=True, help="Write the files only, and nothing to MLflow.")
+@store_text_option
 @json_option
 def command(log: str, n: int, out: str, force: bool, as_json: bool, **given: Any) -> None:
     """Choose the cases of a production log that are worth a label, and write them as a queue for annotators.
@@ -72,6 +75,7 @@ def command(log: str, n: int, out: str, force: bool, as_json: bool, **given: Any
     """
     from mlflow_evalplus.core.collecting.collect import collect
     from mlflow_evalplus.core.collecting.queue_files import check_target, write_queue
+    from mlflow_evalplus.core.privacy.flywheel import stored_queue
     from mlflow_evalplus.requirements import load as load_requirements
     from mlflow_evalplus.tracking import store
     from mlflow_evalplus.tracking.collecting.logs import read_log
@@ -81,6 +85,11 @@ def command(log: str, n: int, out: str, force: bool, as_json: bool, **given: Any
         raise click.UsageError("a review queue is in MLflow: leave --no-log or --review-queue out")
     wanted = load_requirements(given["requirements_file"])
     text = given["text"] or wanted.task.text
+    given["store_text"] = mode = given["store_text"] or wanted.store_text
+    if mode in ("hash", "none") and given["review_queue"]:
+        raise click.UsageError(
+            f"a review queue shows the texts in MLflow, and store_text {mode} keeps them out; leave --review-queue out"
+        )
     if not given["no_log"]:
         store.client()
     with steps() as on_step:
@@ -92,16 +101,18 @@ def command(log: str, n: int, out: str, force: bool, as_json: bool, **given: Any
         asked = {**_columns(given, rows, text), **_beside(given, text or "text")}
         queue = collect(rows.frame, n, audit=given["audit"], seed=given["seed"], **asked)
         queue = replace(queue, notes=(*queue.notes, *rows.notes))
-        labels = wanted.task.labels or _labels(rows, queue, asked["prediction"])
+        labels = wanted.task.labels or _labels(rows, queue, asked["prediction"], mode)
+        shown = stored_queue(queue, mode, labels)
+        queue = shown if mode == "masked" else queue
         files = write_queue(
             queue, out, annotators=given["annotators"], per_annotator=given["per_annotator"], labels=labels,
             force=force,
         )  # fmt: skip
         logged, reviewed = _log(given, n, queue, labels, rows, on_step)
     if as_json:
-        print_json(_plain(queue, labels, files, logged, reviewed))
+        print_json(_plain(shown, labels, files, logged, reviewed))
     else:
-        _print(queue, files, logged, reviewed)
+        _print(shown, files, logged, reviewed)
 
 
 def _columns(given: dict[str, Any], rows: Log, text: str | None) -> dict[str, Any]:
@@ -161,13 +172,24 @@ def _labelled(path: str, text: str) -> list[str]:
     return [str(value) for value in frame[column].dropna()]
 
 
-def _labels(rows: Log, queue: Queue, prediction: str) -> tuple[str, ...]:
-    """Return the labels that the log names: those with scores, those that were answered, those that feedback gave."""
+def _labels(rows: Log, queue: Queue, prediction: str, mode: StoreText) -> tuple[str, ...]:
+    """Return the labels that the log names: those with scores, those that were answered, those that feedback gave.
+
+    An answer may repeat its text. Where texts are not kept, one that few rows have is no label.
+    """
+    from collections import Counter
+
     from mlflow_evalplus.core.collecting.queue_files import labels_of
     from mlflow_evalplus.core.columns import as_labels
+    from mlflow_evalplus.core.privacy.answers import FEW
+    from mlflow_evalplus.core.privacy.masking import mask
 
-    answered = {label for label in as_labels(rows.frame, prediction) if label}
-    return tuple(sorted({*rows.scores, *answered, *labels_of(queue)}))
+    answered = Counter(label for label in as_labels(rows.frame, prediction) if label)
+    answered.update(case.label for case in queue.cases if case.label)
+    if mode in ("hash", "none"):
+        return tuple(sorted({*rows.scores, *(label for label, n in answered.items() if n >= FEW)}))
+    found = {*rows.scores, *answered, *labels_of(queue)}
+    return tuple(sorted(found if mode == "full" else set(map(mask, found))))
 
 
 def _log(
@@ -183,8 +205,9 @@ def _log(
     experiment = given["experiment"] or (rows.source.removeprefix(TRACES) if rows.kind == "traces" else None)
     params = {"n": n, "audit": given["audit"]}
     logged = log_queue(
-        queue, experiment=experiment, labels=labels, annotators=given["annotators"], params=params, log=rows
-    )
+        queue, experiment=experiment, labels=labels, annotators=given["annotators"], params=params, log=rows,
+        store_text=given["store_text"],
+    )  # fmt: skip
     if not given["review_queue"]:
         return logged, None
     made = make_review_queues(

@@ -9,6 +9,7 @@ import click
 from mlflow_evalplus.cli.options import (
     check_folder,
     console,
+    echo,
     epilog,
     experiment_option,
     json_option,
@@ -68,6 +69,7 @@ def command(
     from mlflow_evalplus.tracking.reader import find_runs
     from mlflow_evalplus.tracking.recorded import record_baseline
     from mlflow_evalplus.tracking.series import compare_runs
+    from mlflow_evalplus.tracking.writer import gathering
 
     check_folder(output)
     wanted = load_requirements(requirements_file) if requirements_file else None
@@ -85,12 +87,13 @@ def command(
         alone = len(series.runs) < 2  # a run that is compared with nothing makes no comparison
         logged = None
         if not (output or no_log or alone):
-            record_baseline(series)
-            logged = log_comparison(series)
+            with gathering():
+                record_baseline(series)
+                logged = log_comparison(series)
     if as_json:
         print_json(_plain(series, logged))
     else:
-        click.echo("\n".join(words(series, logged)))
+        echo("\n".join(words(series, logged)))
     if output:
         click.echo(f"The page: {output}", err=True)
     if opened:

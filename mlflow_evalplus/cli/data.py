@@ -10,6 +10,7 @@ from mlflow_evalplus.cli.options import (
     EXIT_CODES,
     columns,
     console,
+    echo,
     epilog,
     json_option,
     print_json,
@@ -71,7 +72,7 @@ def command(
         raise DataError(f"--parts is {parts!r}; give two values of the --split column, such as --parts dev,test")
     rows, left_out = read_file(data), columns(ignore)
     if not test and not split and (split := own_split(rows, left_out)):
-        click.echo(f"Training and test rows are parted by the column {split!r}; --ignore {split} takes all.", err=True)
+        echo(f"Training and test rows are parted by the column {split!r}; --ignore {split} takes all.", err=True)
     found = check_data(
         rows, read_file(test) if test else None, text=text or None, label=label or None,
         slices=columns(slices) if slices else None, cluster=cluster or None,

@@ -23,7 +23,7 @@ def command(as_json: bool) -> None:
         print_json([{"check": c.name, "ok": c.ok, "detail": c.detail} for c in checks])
     else:
         for check in checks:
-            mark = "[green]ok  [/green]" if check.ok else "[red]FAIL[/red]"
-            console().print(f"{mark} {check.name:<14}", end=" ")
-            console().print(check.detail, markup=False)
+            mark, colour = ("ok  ", "green") if check.ok else ("FAIL", "red")
+            console().print(mark, style=colour, end=" ")
+            console().print(f"{check.name:<14} {check.detail}")
     sys.exit(0 if all(check.ok for check in checks) else 1)

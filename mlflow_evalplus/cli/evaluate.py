@@ -55,6 +55,7 @@ def command(
     Exit code with requirements: 0 pass, 3 fail, 4 undecided; 1 error.
     """
     check_folder(output)
+    from mlflow_evalplus.core.privacy.evaluation import stored
     from mlflow_evalplus.render.terminal import overview
     from mlflow_evalplus.tracking.entry import Request, evaluate_file, evaluate_model
 
@@ -65,6 +66,7 @@ def command(
         evaluation, run_id = evaluate_file(predictions, request, prediction=prediction)
     else:
         evaluation, run_id = evaluate_model(str(model), str(data), request)
+    evaluation = stored(evaluation)  # what is printed and written is as little as what is logged
     if output:
         from mlflow_evalplus.render.report import report
         from mlflow_evalplus.tracking.reader import load

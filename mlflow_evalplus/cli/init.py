@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_evalplus.cli.options import check_folder, console, epilog, write_text
+from mlflow_evalplus.cli.options import check_folder, console, echo, epilog, write_text
 from mlflow_evalplus.errors import EvalPlusError, did_you_mean, shorten
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _ask_costs(found: Found, answers: Answers) -> Answers:
 
 
 def _explain(text: str) -> None:
-    click.echo(f"\n{text}")
+    echo(f"\n{text}")
 
 
 def _prompt(text: str, default: str, parse: Parse) -> Any:

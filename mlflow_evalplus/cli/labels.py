@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mlflow_evalplus.cli.options import columns, console, epilog, json_option, print_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @click.command(
@@ -66,7 +71,7 @@ def command(
     if output:
         queue = frame.iloc[[row.row for row in quality.adjudicate]]
         suggested = [row.suggested for row in quality.adjudicate]
-        write_text(output, queue.assign(row=queue.index, suggested=suggested).to_csv(index=False))
+        _write(output, queue.assign(row=queue.index, suggested=suggested))
     if as_json:
         print_json({**asdict(quality), "reachable": None if launch is None else quality.reachable(launch)})
         return
@@ -75,3 +80,11 @@ def command(
         screen.print(part)
     if output:
         screen.print(f"Wrote {len(quality.adjudicate):,} rows to adjudicate to {output}.", markup=False)
+
+
+def _write(path: str, rows: pd.DataFrame) -> None:
+    """Write rows for people, who open them in a spreadsheet: no text is a formula there, numbers stay numbers."""
+    from mlflow_evalplus.core.collecting.queue_sheet import guarded
+
+    shown = rows.map(lambda cell: guarded(cell) if isinstance(cell, str) else cell).rename(columns=guarded)
+    write_text(path, shown.to_csv(index=False, lineterminator="\r\n"))

@@ -12,11 +12,13 @@ from mlflow_evalplus.cli.options import (
     check_folder,
     columns,
     console,
+    echo,
     epilog,
     json_option,
     print_json,
     requirements_option,
     steps,
+    store_text_option,
     write_text,
 )
 from mlflow_evalplus.errors import EvalPlusError
@@ -58,6 +60,7 @@ RANK = ("fail", "undecided", "pass")
 @click.option("--output", metavar="FILE", type=click.Path(dir_okay=False),
               help="Also write the page: a name ending in .html or .md.")  # fmt: skip
 @click.option("--all", "any_window", is_flag=True, help="Exit by any window, not only by the newest.")
+@store_text_option
 @json_option
 def command(
     logs: tuple[str, ...],
@@ -68,6 +71,7 @@ def command(
     no_log: bool,
     output: str | None,
     any_window: bool,
+    store_text: Any,
     as_json: bool,
     **given: str | None,
 ) -> None:
@@ -77,7 +81,9 @@ def command(
 
     Exit code by the newest window: 0 no alert, 3 alert, 4 undecided, 1 error.
     """
+    from mlflow_evalplus import requirements as asked
     from mlflow_evalplus.core.monitoring.monitor import monitor
+    from mlflow_evalplus.core.privacy.flywheel import stored_monitoring
 
     check_folder(output)
     _check_ending(output)
@@ -85,7 +91,9 @@ def command(
         on_step("reading")
         rows, other = _rows(logs), _reference(reference)
         on_step("looking at the windows")
-        found = monitor(rows, reference=other, requirements=requirements_file, **_options(rows, given))
+        wanted = asked.changed(asked.load(requirements_file), store_text=store_text)
+        found = monitor(rows, reference=other, requirements=wanted, **_options(rows, given))
+        found = stored_monitoring(found, wanted.store_text)
     if not as_json:
         _print(found)
     run_id, problem = None, None
@@ -105,7 +113,7 @@ def command(
     if problem and outcome != "fail":
         raise problem
     if problem:
-        click.echo(f"Error: {problem}", err=True)
+        echo(f"Error: {problem}", err=True)
     sys.exit(EXIT_CODES[outcome])
 
 
@@ -119,7 +127,7 @@ def _rows(logs: tuple[str, ...]) -> pd.DataFrame:
     known = list(dict.fromkeys(column for frame in frames.values() for column in frame.columns))
     for path, frame in frames.items():
         if lacking := [column for column in known if column not in frame.columns]:
-            click.echo(f"{path} has no column {', '.join(map(repr, lacking))}; there it is taken as empty.", err=True)
+            echo(f"{path} has no column {', '.join(map(repr, lacking))}; there it is taken as empty.", err=True)
     return pd.concat(frames.values(), ignore_index=True) if len(frames) > 1 else next(iter(frames.values()))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +41,10 @@ def _some_columns(ctx: click.Context, param: click.Parameter, value: str | None)
     return columns(value)
 
 
+store_text_option = click.option(
+    "--store-text", type=click.Choice(["full", "masked", "hash", "none"]), help="How much of the texts is stored: all, "
+    "with e-mail, phone, card and ID numbers masked, hashes, or nothing.  [default: the requirements', else full]",
+)  # fmt: skip
 # What is told of labelled rows, under the names of `Request`'s fields.
 _ROWS = (
     click.option("--requirements", metavar="FILE", callback=_given, help="requirements.yaml."),
@@ -61,6 +64,7 @@ _ROWS = (
                  help="The training rows: tell which words the model cannot know."),
     click.option("--rules", metavar="FILE", callback=_given,
                  help="Keyword rules: a YAML list of {pattern: …, label: …}."),
+    store_text_option,
     click.option("--timing/--no-timing", default=True, show_default=True,
                  help="Time a model and measure its footprint; leave it out where requests cost money."),
 )  # fmt: skip
@@ -79,20 +83,30 @@ def columns(text: str | None) -> list[str]:
 
 
 def console() -> Console:
-    """Return a terminal that wraps nothing when its output is piped."""
-    from rich.console import Console
+    """Return a terminal that wraps nothing when its output is piped, and on which whatever is printed is text."""
+    from mlflow_evalplus.render.screen import Screen
 
-    terminal = Console(highlight=False, soft_wrap=True, emoji=False)
-    return terminal if terminal.is_terminal else Console(highlight=False, soft_wrap=True, emoji=False, width=160)
+    terminal = Screen(soft_wrap=True)
+    return terminal if terminal.is_terminal else Screen(soft_wrap=True, width=160)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print text that may hold names and texts of others: no control character of theirs reaches the terminal."""
+    if not text.isprintable():
+        from mlflow_evalplus.render.screen import plain
+
+        text = plain(text)
+    click.echo(text, err=err)
 
 
 @contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
     """Yield what shows the step at hand beside a spinner; where the output is piped it shows nothing."""
-    from rich.console import Console
     from rich.text import Text
 
-    screen = Console(stderr=True)
+    from mlflow_evalplus.render.screen import Screen
+
+    screen = Screen(stderr=True)
     if not screen.is_terminal:
         yield lambda step: None
         return
@@ -102,6 +116,7 @@ def steps() -> Iterator[Callable[[str], None]]:
 
 def print_json(content: Any, indent: int | None = 2) -> None:
     """Print strict JSON: what is not finite becomes null. Without `indent` it is one line."""
+    from mlflow_evalplus.render.screen import json_text
 
     def strict(value: Any) -> Any:
         if isinstance(value, dict):
@@ -110,7 +125,7 @@ def print_json(content: Any, indent: int | None = 2) -> None:
             return [strict(item) for item in value]
         return None if isinstance(value, float) and value - value != 0 else value
 
-    click.echo(json.dumps(strict(content), ensure_ascii=False, indent=indent, default=str))
+    click.echo(json_text(strict(content), indent))
 
 
 def check_folder(path: str | None) -> None:

@@ -12,9 +12,11 @@ import click
 from mlflow_evalplus.cli.options import (
     check_folder,
     console,
+    echo,
     epilog,
     json_option,
     print_json,
+    store_text_option,
     write_text,
 )
 from mlflow_evalplus.errors import EvalPlusError
@@ -65,6 +67,7 @@ EXIT = {"choose": 0, "tied": 0, "none": 3, "undecided": 4}
 @click.option("--experiment", metavar="NAME", help="Experiment to log into.")
 @click.option("--no-log", is_flag=True, help="Print only; write no MLflow run.")
 @click.option("--output", metavar="FILE", type=click.Path(dir_okay=False), help="Also write the page (HTML).")
+@store_text_option
 @json_option
 def command(questions: str, candidates: str, **options: Any) -> None:
     """Choose a model by your own questions: ask, score, say why and at what cost, decide.
@@ -97,11 +100,14 @@ def run(
     experiment: str | None = None,
     no_log: bool = False,
     output: str | None = None,
+    store_text: Any = None,
     as_json: bool = False,
 ) -> int:
     """Do what the command does; return its exit code."""
+    from mlflow_evalplus import requirements as asked
     from mlflow_evalplus.cli.options import columns
-    from mlflow_evalplus.tracking.selection.select import plan_of, select
+    from mlflow_evalplus.core.privacy.selection import stored_selection
+    from mlflow_evalplus.tracking.selection.select import Selected, plan_of, select
 
     check_folder(output)
     _check_register(register, take, force, why_take, no_log=no_log)
@@ -119,6 +125,8 @@ def run(
         click.echo(f"\nStopped. The answers that came are in {journal or plan.journal}; the same command goes on from "
                    "there.", err=True)  # fmt: skip
         return INTERRUPTED
+    store_text = store_text or asked.load(requirements_file or None).store_text
+    selected = Selected(*stored_selection(selected.selection, selected.questions, store_text))
     selection = selected.selection
     if not as_json:
         _print(selection)
@@ -131,7 +139,7 @@ def run(
     if as_json:
         _print_json(selection, logged, version)
     elif version:
-        click.echo(f"{register} version {version.version} is {version.alias}: {version.reason}")
+        echo(f"{register} version {version.version} is {version.alias}: {version.reason}")
     decision = selection.decision
     return EXIT["undecided" if decision.outcome == "tied" and not decision.chosen else decision.outcome]
 
@@ -139,10 +147,11 @@ def run(
 @contextmanager
 def _progress() -> Iterator[tuple[Callable[[str], None], Callable[[Answer], None]]]:
     """Yield what is told each step and each answer: a spinner with how many came, failed, and cost."""
-    from rich.console import Console
     from rich.text import Text
 
-    screen = Console(stderr=True)
+    from mlflow_evalplus.render.screen import Screen
+
+    screen = Screen(stderr=True)
     came = {"answers": 0, "errors": 0}
     step = ""
 
@@ -189,9 +198,9 @@ def _log(selected: Selected, run_name: str | None, experiment: str | None, *, qu
     if not quiet:
         serve = links.serve_command()
         look = f"Look, after `{serve}`:" if serve else "Look:"
-        click.echo(f"Logged as run {logged.run_id}. {look}\n  the decision  {logged.report}")
+        echo(f"Logged as run {logged.run_id}. {look}\n  the decision  {logged.report}")
         if len(logged.candidates) > 1:
-            click.echo(f"  side by side  {logged.side_by_side}")
+            echo(f"  side by side  {logged.side_by_side}")
     return logged
 
 

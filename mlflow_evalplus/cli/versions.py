@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlflow_evalplus.cli.options import EXIT_CODES, check_folder, console, epilog, json_option, print_json
+from mlflow_evalplus.cli.options import EXIT_CODES, check_folder, console, echo, epilog, json_option, print_json
 
 if TYPE_CHECKING:
     from mlflow_evalplus.core.training_data.training_data import TrainingData
@@ -75,7 +75,7 @@ def command(folder: str, as_json: bool, **given: Any) -> None:
         _export(data, given, as_json)
     elif asked:
         made = _made(folder, data, given)
-        print_json(asdict(made)) if as_json else click.echo(made.sentence)
+        print_json(asdict(made)) if as_json else echo(made.sentence)
     elif data and as_json:
         print_json([asdict(version) for version in data.versions])
     elif data:
@@ -132,8 +132,8 @@ def _verify(data: TrainingData, as_json: bool) -> None:
     if as_json:
         print_json({"versions": len(data.versions), "digest": data.newest.digest, "problems": found})
     else:
-        click.echo("\n".join(found) or f"All {len(data.versions)} versions are as they were made; the newest has the "
-                   f"digest {data.newest.digest}.")  # fmt: skip
+        echo("\n".join(found) or f"All {len(data.versions)} versions are as they were made; the newest has the "
+             f"digest {data.newest.digest}.")  # fmt: skip
     if found:
         sys.exit(EXIT_CODES["fail"])
 

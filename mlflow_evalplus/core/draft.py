@@ -132,7 +132,7 @@ def look(frame: pd.DataFrame, *, label: str) -> Found:
         )
     frame = frame.copy(deep=False)
     frame[label] = as_labels(frame, label)
-    labels = {str(name): int(n) for name, n in frame[label].value_counts().items()}
+    labels = _counted(frame[label])
     _check_labels(labels, label)
     plain = [column for column in known if frame[column].map(pd.api.types.is_hashable).all()]
     others = [column for column in plain if column != label]
@@ -141,7 +141,7 @@ def look(frame: pd.DataFrame, *, label: str) -> Found:
     text = _text(frame, others)
     slices = [c for c in others if c not in (*leaks, *annotators, text) and _is_slice(frame[c])]
     cluster = next((c for c in others if c not in (text, *slices, *leaks) and _is_cluster(frame[c])), None)
-    counted = {c: {str(value): int(n) for value, n in frame[c].value_counts().items()} for c in slices}
+    counted = {c: _counted(frame[c]) for c in slices}
     return Found(len(frame), label, labels, text, counted, cluster, annotators, leaks, unnamed)
 
 
@@ -154,6 +154,12 @@ def _check_labels(labels: Mapping[str, int], column: str) -> None:
             f"column {column!r} has {len(labels):,} different values in {n:,} rows; labels have 2 to {MAX_LABELS:,}, "
             f"and where they are more than {MANY}, two rows or more each on average. Name another with --label"
         )
+
+
+def _counted(column: pd.Series) -> dict[str, int]:
+    """Return value → rows, the most frequent first; of equals the first to come, whatever the version of pandas."""
+    found = column.value_counts(sort=False).items()
+    return {str(value): int(n) for value, n in sorted(found, key=lambda one: -one[1])}
 
 
 def _is_slice(column: pd.Series) -> bool:

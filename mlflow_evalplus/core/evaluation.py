@@ -23,12 +23,13 @@ from mlflow_evalplus.core.intervals import estimate_all
 from mlflow_evalplus.core.labels import label_quality_of
 from mlflow_evalplus.core.metrics import COVERAGE, OVERALL, error_cost, of_classes
 from mlflow_evalplus.core.predictions import Predictions, check_scores, contract_columns, read
+from mlflow_evalplus.core.privacy.answers import only_labels
 from mlflow_evalplus.core.score_metrics import score_rows
 from mlflow_evalplus.core.scores import ScoredRows, of_predictions, of_source
 from mlflow_evalplus.core.slices import slices as find_slices
 from mlflow_evalplus.core.text import derived_slices
 from mlflow_evalplus.errors import ComparisonError, DataError
-from mlflow_evalplus.requirements import Requirements
+from mlflow_evalplus.requirements import Requirements, StoreText
 from mlflow_evalplus.results import Evaluation, Latency
 
 NOT_SEARCHED = (
@@ -57,6 +58,7 @@ def evaluate(
     metrics: Sequence[CustomMetric] = (),
     requirements: str | Path | Mapping[str, Any] | Requirements | None = None,
     confidence: float | None = None,
+    store_text: StoreText | None = None,
 ) -> Evaluation:
     """Evaluate a classifier's predictions.
 
@@ -87,6 +89,8 @@ def evaluate(
         Its thresholds give the verdict; what is not named above is taken from it.
     confidence : float, optional
         Of every interval; 0.95 by default.
+    store_text : str, optional
+        What ``log`` keeps of the texts: ``full`` (the default), ``masked``, ``hash`` or ``none``.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def evaluate(
     known = [metric.name for metric in metrics]
     wanted = asked.changed(
         asked.load(requirements, known), known, intersections=intersections, confidence=confidence,
-        cluster=cluster, discover=discover,
+        cluster=cluster, discover=discover, store_text=store_text,
     )  # fmt: skip
     rows = native(frame)
     if text is None and isinstance(rows, nw.DataFrame) and wanted.task.text_column in column_names(frame):
@@ -125,7 +129,8 @@ def evaluate(
     }  # fmt: skip
     if isinstance(rows, nw.LazyFrame):
         return _evaluate_lazy(rows, columns, wanted, metrics)
-    return evaluate_predictions(read(frame, labels=wanted.task.labels, **columns), wanted, metrics=metrics)
+    predictions = only_labels(read(frame, labels=wanted.task.labels, **columns), wanted)
+    return evaluate_predictions(predictions, wanted, metrics=metrics)
 
 
 def _evaluate_lazy(

@@ -138,7 +138,10 @@ def rule_effects_of(
         As `rule_effects` says; or the rules are applied already, and there are no scores before them.
     """
     if "text" not in predictions.table.column_names:
-        raise DataError("the rows have no texts, in which keyword rules could match; name their column with text")
+        raise DataError(
+            "the rows have no texts, in which keyword rules could match; name their column with text. A run that was "
+            "logged with store_text: hash or none keeps none: evaluate the file of the rows instead"
+        )
     base = base_of(predictions)
     if applied and base.kind != "base":
         raise DataError("the model returns no columns 'base.<label>', its probabilities before the rules")

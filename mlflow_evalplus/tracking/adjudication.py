@@ -8,20 +8,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import mlflow
-from mlflow.entities import Run
-from mlflow.tracking import MlflowClient
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.adjudicating.adjudicate import adjudicate
 from mlflow_evalplus.core.adjudicating.open_sheet import open_sheet
+from mlflow_evalplus.core.privacy.flywheel import stored_adjudication
+from mlflow_evalplus.core.privacy.keeping import are_kept
+from mlflow_evalplus.errors import TrackingError
 from mlflow_evalplus.render import adjudication as pages
 from mlflow_evalplus.render import markdown
+from mlflow_evalplus.requirements import StoreText
 from mlflow_evalplus.results.adjudication import Adjudication
-from mlflow_evalplus.tracking import links, store
+from mlflow_evalplus.tracking import links, store, writer
 from mlflow_evalplus.tracking.collecting.review_queue import with_reviews
 from mlflow_evalplus.tracking.collecting.runs import find_queue_run, load_queue
+from mlflow_evalplus.tracking.delivery import Delivery
+from mlflow_evalplus.tracking.destination import Destination, destination
 from mlflow_evalplus.tracking.items import File, Page, Table, headed
-from mlflow_evalplus.tracking.writer import NOTE, TABLES, log_batch, log_files, tables_of
+from mlflow_evalplus.tracking.writer import NOTE, send
 
 NAME = "adjudication"
 MAX_NOTE = 2000
@@ -43,12 +47,17 @@ def adjudicate_run(run: str, filled: Any, **options: Any) -> tuple[Adjudication,
     Raises
     ------
     TrackingError
-        There is no such run, or it carries no queue.
+        There is no such run, or it carries no queue, or one without texts.
     DataError
         As ``adjudicate``.
     """
     run_id = str(find_queue_run(run).info.run_id)
     queue = load_queue(run_id)
+    if queue.cases and not are_kept(case.text for case in queue.cases):
+        raise TrackingError(
+            f"run {run_id} keeps no texts of its queue (store_text), so nobody can see whether labels stand beside the "
+            "right ones; give the queue.jsonl that collect wrote beside it, with --queue FILE"
+        )
     return adjudicate(queue, with_reviews(queue, filled), **options), run_id
 
 
@@ -59,6 +68,7 @@ def log_adjudication(
     queue_run: str = "",
     experiment: str | None = None,
     adjudicated: str = "adjudicated",
+    store_text: StoreText = "full",
 ) -> str:
     """Log what became of a queue as a run, and return its id.
 
@@ -73,39 +83,35 @@ def log_adjudication(
         Of a new run; by default that of the queue's run, else the active one.
     adjudicated : str
         Column of decisions, for the file of open cases.
+    store_text : str
+        What is stored of the texts: ``full``, ``masked``, ``hash`` or ``none``.
 
     Raises
     ------
     TrackingError
         MLflow does not answer or refuses.
     """
-    with store.reaching():
-        client = store.client()
-        if run_id:
-            return _logged(client, client.get_run(run_id), found, queue_run, adjudicated)
-        beside = None
-        if "MLFLOW_RUN_ID" not in os.environ and mlflow.active_run() is None:
-            if experiment:
-                mlflow.set_experiment(experiment)
-            elif queue_run:
-                beside = client.get_run(queue_run).info.experiment_id
-        with mlflow.start_run(run_name=NAME, nested=mlflow.active_run() is not None, experiment_id=beside) as run:
-            return _logged(client, run, found, queue_run, adjudicated)
+    found = stored_adjudication(found, store_text)
+    if run_id:
+        return _logged(destination(run_id), found, queue_run, adjudicated)
+    beside = None
+    if queue_run and not experiment and "MLFLOW_RUN_ID" not in os.environ and mlflow.active_run() is None:
+        queue = destination(queue_run).run
+        beside = queue.info.experiment_id if queue else None
+    own = experiment if mlflow.active_run() is None else None
+    with writer.run(NAME, experiment=own, experiment_id=beside) as run:
+        return _logged(run, found, queue_run, adjudicated)
 
 
-def _logged(client: MlflowClient, run: Run, found: Adjudication, queue_run: str, adjudicated: str) -> str:
-    run_id = run.info.run_id
-    name = run.info.run_name or ""
+def _logged(run: Destination, found: Adjudication, queue_run: str, adjudicated: str) -> str:
     files: list[File] = [
-        headed(Page(names.ADJUDICATION_PAGE, pages.page(found)), "" if name == NAME else name),
+        headed(Page(names.ADJUDICATION_PAGE, pages.page(found)), "" if run.name == NAME else run.name),
         Table(names.ACCEPTED_TABLE, found.frame()),
     ]
     files += [Table(names.LABELS_TABLE, found.quality.frame())] if found.quality else []
     files += [Page(names.DISPUTED_CSV, open_sheet(found, adjudicated))] if found.open else []
-    log_files(client, run_id, files)
-    tags = {**_tags(found, queue_run), TABLES: tables_of(run, files)}
-    log_batch(client, run_id, dict(_metrics(found)), params=_params(found), tags=tags)
-    return str(run_id)
+    send(run, Delivery(files, metrics=dict(_metrics(found)), params=_params(found), tags=_tags(found, queue_run)))
+    return run.run_id
 
 
 def where_to_look(run_id: str) -> str:

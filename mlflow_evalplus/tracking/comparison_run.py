@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mlflow.entities import Run
@@ -12,13 +13,20 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from mlflow_evalplus import names
+from mlflow_evalplus.asking.secrets import hidden
 from mlflow_evalplus.errors import TrackingError
-from mlflow_evalplus.tracking import links, saved_view, store
+from mlflow_evalplus.tracking import links, saved_view, store, writer
+from mlflow_evalplus.tracking.delivery import Delivery
+from mlflow_evalplus.tracking.destination import Destination, is_missing, known
 from mlflow_evalplus.tracking.items import Page, Table
 from mlflow_evalplus.tracking.series import Series
-from mlflow_evalplus.tracking.writer import NOTE, log_page
+from mlflow_evalplus.tracking.writer import NOTE, page_with_note, send
 
 NAME = "comparison"
+
+
+class NoSuchRun(TrackingError):
+    """MLflow does not know the run that the environment names."""
 
 
 @dataclass(frozen=True)
@@ -66,26 +74,38 @@ def log_comparison(
         files.append(Table(names.DIFFERENCE_TABLE, series.difference.frame()))
     page, same = Page(names.COMPARISON_PAGE, series.page), compared_digest(series)
     own = {names.TAG_KIND: names.KIND_COMPARISON, names.TAG_COMPARED: same, **(tags or {})}
-    with store.reaching():
-        client = store.client()
-        given = client.get_run(run_id) if run_id else _begun(client)
-        earlier = None if given else _earlier(client, series, same)
-        if given:
-            own["mlflow.runName"] = NAME
-        run = given or earlier or client.create_run(_experiment(series), run_name=NAME)
-        try:
-            log_page(run.info.run_id, page, own, files)
-        except BaseException:
-            if not earlier:
-                client.set_terminated(run.info.run_id, "FAILED")
-            raise
-        if run.info.status != "FINISHED":  # a run that is refreshed keeps its times
-            client.set_terminated(run.info.run_id)
+    with _run(series, run_id, same) as run:
+        send(run, page_with_note(page, Delivery(files, tags=own)))
     view = saved_view.write_view(series)
     return LoggedComparison(
-        run_id=run.info.run_id, report=links.artifact_page(run, names.COMPARISON_REPORT),
+        run_id=run.run_id, report=links.artifact_page(run.made, names.COMPARISON_REPORT),
         view=f"{links.server()}{view}" if view else None,
     )  # fmt: skip
+
+
+@contextmanager
+def _run(series: Series, run_id: str | None, same: str) -> Iterator[Destination]:
+    """Take the run given, else the one that was begun for us, else an earlier one of the same runs, else a new one."""
+    found, away = None, list[TrackingError]()
+    try:
+        with store.reaching(), store.briefly():
+            client = store.client()
+            given = client.get_run(run_id) if run_id else _begun(client)
+            if given:
+                client.update_run(given.info.run_id, name=NAME)
+            found = given or _earlier(client, series, same)
+    except TrackingError as error:
+        if run_id or isinstance(error, NoSuchRun):
+            raise
+        away = [error]
+    if found and found.info.status == "FINISHED":
+        yield known(found)  # a run that is refreshed keeps its times
+        return
+    with writer.run(
+        NAME, run_id=found.info.run_id if found else None, experiment_id=_experiment(series), apart=True,
+        same=(names.TAG_COMPARED, same), untried=away,
+    ) as run:  # fmt: skip
+        yield run
 
 
 def compared_digest(series: Series) -> str:
@@ -128,7 +148,9 @@ def _begun(client: MlflowClient) -> Run | None:
     try:
         run = client.get_run(run_id)
     except MlflowException as error:
-        raise TrackingError(f"MLFLOW_RUN_ID names no run that MLflow knows ({error}); unset it") from None
+        if not is_missing(error):
+            raise
+        raise NoSuchRun(f"MLFLOW_RUN_ID names no run that MLflow knows ({hidden(str(error))}); unset it") from None
     kind, tags = run.data.tags.get(names.TAG_KIND), run.data.tags
     untouched = run.info.status == "RUNNING" and not run.data.metrics and NOTE not in tags and kind is None
     return run if untouched or kind == names.KIND_COMPARISON else None

@@ -10,7 +10,7 @@ from importlib import metadata
 import mlflow
 
 from mlflow_evalplus.errors import EvalPlusError
-from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking import spool, store
 
 EVALUATORS = ("evalplus", "evalplus-answers")
 
@@ -26,7 +26,7 @@ class Check:
 
 def diagnose() -> list[Check]:
     """Return every check; none of them raises."""
-    return [_plugin(), _versions(), _store()]
+    return [_plugin(), _versions(), _store(), *_spool()]
 
 
 def _plugin() -> Check:
@@ -56,3 +56,12 @@ def _store() -> Check:
     except EvalPlusError as error:
         return Check("store", False, str(error))
     return Check("store", True, f"{uri} answers; {len(experiments)} experiments")
+
+
+def _spool() -> list[Check]:
+    """Say what could not be logged and waits; nothing where nothing does."""
+    found = {place: len(spool.parcels(place)) for place in spool.places()}
+    told = [f"{n} in {place}" for place, n in found.items() if n]
+    return (
+        [Check("spool", True, f"kept, not yet logged: {', '.join(told)}; run: mlflow-evalplus resume")] if told else []
+    )

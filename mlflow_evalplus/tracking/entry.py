@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,11 @@ from mlflow_evalplus.core.data.checks import Columns
 from mlflow_evalplus.core.evaluation import evaluate
 from mlflow_evalplus.core.files import read_file
 from mlflow_evalplus.core.text import derived_slices
+from mlflow_evalplus.requirements import StoreText
 from mlflow_evalplus.results import Evaluation
-from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking import awaited, store, writer
 from mlflow_evalplus.tracking.data_checks import with_data_checks
 from mlflow_evalplus.tracking.reader import load
-from mlflow_evalplus.tracking.writer import log as log_evaluation
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,8 @@ class Request:
         Columns.
     requirements, training, rules : str or None
         Files: what is asked; what the model learnt from and keyword rules, which tell why answers are wrong.
+    store_text : str or None
+        How much of the texts is stored.
     timing : bool
         Whether a model is timed and its footprint measured, which asks it for thousands of rows.
     run_name, experiment : str or None
@@ -56,11 +56,18 @@ class Request:
     requirements: str | None = None
     training: str | None = None
     rules: str | None = None
+    store_text: StoreText | None = None
     timing: bool = True
     run_name: str | None = None
     experiment: str | None = None
     run_id: str | None = None
     log: bool = True
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """Which run takes it, as `writer.run` is told: one that is there keeps its name."""
+        name = None if self.run_id else self.run_name
+        return {"name": name, "run_id": self.run_id, "experiment": self.experiment}
 
     @property
     def reasons(self) -> dict[str, Any]:
@@ -79,7 +86,7 @@ def evaluate_file(path: str, request: Request, *, prediction: str = "prediction"
     evaluation = evaluate(
         frame, request.label, prediction, scores=scores, slices=request.slices, text=request.text,
         cluster=request.cluster, example_id=request.example_id, annotators=request.annotators,
-        requirements=request.requirements,
+        requirements=request.requirements, store_text=request.store_text,
     )  # fmt: skip
     reasons = request.reasons
     evaluation = attribute(evaluation, **reasons)
@@ -91,9 +98,9 @@ def evaluate_file(path: str, request: Request, *, prediction: str = "prediction"
     evaluation = with_data_checks(evaluation, reasons["training"], frame, columns, request.annotators)
     if not request.log:
         return evaluation, None
-    with _run(request) as run_id:
-        log_evaluation(evaluation, run_id)
-    return evaluation, run_id
+    with writer.run(**request.run) as run:
+        writer.log(evaluation, run.run_id)
+    return evaluation, run.run_id
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,7 @@ def read_labelled(path: str, request: Request) -> LabelledData:
     EvalPlusError
         The file or the requirements are wrong, or a named column is not there.
     """
-    wanted = asked.load(request.requirements)
+    wanted = asked.changed(asked.load(request.requirements), store_text=request.store_text)
     frame = read_file(path)
     label = request.label or wanted.task.label
     chosen = list(wanted.slices if request.slices is None else request.slices)
@@ -164,23 +171,9 @@ def evaluate_on(model: str, data: LabelledData, request: Request) -> tuple[Evalu
     config = {**data.config, "footprint": model if Path(model).is_dir() else True}
     if not request.log:
         return data.evaluate_without_run(loaded, config), None
-    with store.reaching(), _run(request) as run_id:
+    with store.reaching(), writer.run(**request.run, needed=True) as run, awaited.logging_into(run.run_id):
         mlflow.models.evaluate(
             loaded, data.frame, targets=data.label, model_type="classifier",
             evaluators=["evalplus"], evaluator_config={"evalplus": config},
         )  # fmt: skip
-    return load(run_id, predictions=False), run_id
-
-
-@contextmanager
-def _run(request: Request) -> Iterator[str]:
-    """Begin a run, or take up the one given or that ``mlflow run`` began for us; an error marks it FAILED."""
-    with store.reaching():
-        client = store.client()
-        if request.run_id:
-            mlflow.set_experiment(experiment_id=client.get_run(request.run_id).info.experiment_id)
-        elif request.experiment and "MLFLOW_RUN_ID" not in os.environ:
-            mlflow.set_experiment(request.experiment)
-        run = mlflow.start_run(request.run_id, run_name=None if request.run_id else request.run_name)
-    with run:
-        yield str(run.info.run_id)
+    return load(run.run_id, predictions=False), run.run_id

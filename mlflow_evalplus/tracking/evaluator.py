@@ -5,7 +5,7 @@ MLflow loads this module when it looks for evaluators, in anybody's process: not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,16 +17,19 @@ from mlflow_evalplus.errors import DataError, EvalPlusError, did_you_mean, short
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlflow_evalplus.core.predictions import Predictions
     from mlflow_evalplus.requirements import Requirements
     from mlflow_evalplus.results import Evaluation
+    from mlflow_evalplus.tracking.delivery import OfModel
     from mlflow_evalplus.tracking.explainer import Explainer
     from mlflow_evalplus.tracking.scoring import Answers
 
 CONFIG_KEYS = (
     "requirements", "slices", "intersections", "text", "cluster", "weight", "example_id", "annotators",
     "scores", "metrics", "confidence", "discover", "extra_columns", "latency_requests", "footprint", "training",
-    "rules", "applied_rules", "max_predictions",
+    "rules", "applied_rules", "max_predictions", "store_text",
 )  # fmt: skip
+OF_REQUIREMENTS = ("slices", "intersections", "cluster", "confidence", "discover", "store_text")
 # Of MLflow's own evaluators: without nesting, one evaluator_config goes to all evaluators.
 MLFLOW_KEYS = (
     "average", "col_mapping", "eval_results_mode", "eval_results_path", "explainability_algorithm",
@@ -34,7 +37,6 @@ MLFLOW_KEYS = (
     "log_metrics_with_dataset_info", "log_model_explainability", "max_classes_for_multiclass_roc_pr",
     "metric_prefix", "pos_label", "sample_weights",
 )  # fmt: skip
-SPARK_LIMIT = 10_000  # rows to which mlflow.models.evaluate cuts a Spark data frame
 
 
 class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is untyped
@@ -48,7 +50,8 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
     seconds per model; False leaves that out; or the folder where a model that was not logged is saved), and for the
     reasons of the errors ``training`` (a data frame of the rows that the model learnt from, which are checked against
     the test rows too), ``rules`` (keyword rules) and ``max_predictions`` (how many texts with a word left out a model
-    that is not linear may be asked for; 0, since a request may cost money). ``applied_rules`` are the keyword rules
+    that is not linear may be asked for; 0, since a request may cost money), and ``store_text`` (``full``, ``masked``,
+    ``hash`` or ``none``: what is kept of the texts). ``applied_rules`` are the keyword rules
     that the model itself has on top of its scores, which it returns as ``base.<label>``: what each does is told.
     """
 
@@ -78,58 +81,70 @@ class EvalPlusEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is unty
         With a `model_id` MLflow itself logs the metrics that are returned, attached to model and data
         set; so they are not logged twice.
         """
-        from mlflow_evalplus.tracking.writer import log
+        from mlflow_evalplus.tracking.kept_answers import keeping
+        from mlflow_evalplus.tracking.writer import log_evaluation
 
-        evaluation = evaluation_of(model, dataset, dict(evaluator_config or {}), predictions)
-        metrics = log(evaluation, run_id, metrics=model_id is None, data=False)
+        with keeping(run_id, of_model(model_id, dataset)) as kept:
+            evaluation = evaluation_of(model, dataset, dict(evaluator_config or {}), predictions, kept.keep)
+            metrics = log_evaluation(evaluation, run_id, data=False, by_mlflow=kept.of_model, answers=kept.held)
         return EvaluationResult(metrics=metrics, artifacts={}, run_id=run_id)
 
 
-def evaluation_of(model: Any, dataset: Any, config: dict[str, Any], output: str | None = None) -> Evaluation:
-    """Evaluate a model (or predictions) on an MLflow ``EvaluationDataset`` without logging."""
+def of_model(model_id: str | None, dataset: Any) -> OfModel | None:
+    """Return to what MLflow attaches the metrics of an evaluator, which it logs itself then; None without a model."""
+    from mlflow_evalplus.tracking.delivery import OfModel
+
+    return OfModel(model_id, dataset.name, dataset.digest) if model_id else None
+
+
+def evaluation_of(
+    model: Any, dataset: Any, config: dict[str, Any], output: str | None = None,
+    on_answers: Callable[[Predictions, Requirements], object] = lambda predictions, wanted: None,
+) -> Evaluation:  # fmt: skip
+    """Evaluate a model (or predictions) on an MLflow ``EvaluationDataset`` without logging.
+
+    `on_answers` is told the rows as soon as the model has answered all of them, before it is timed.
+    """
     from mlflow_evalplus.core import custom
-    from mlflow_evalplus.core.applied_rules import base_columns
     from mlflow_evalplus.core.attribution.attribute import attribute
-    from mlflow_evalplus.core.data.checks import Columns
     from mlflow_evalplus.core.evaluation import evaluate_predictions
     from mlflow_evalplus.core.predictions import read
     from mlflow_evalplus.core.rule_effects import with_rule_effects
-    from mlflow_evalplus.tracking.data_checks import with_data_checks
+    from mlflow_evalplus.tracking.evaluator_rows import answered, named_rows, notes_of
     from mlflow_evalplus.tracking.explainer import explainer_of
     from mlflow_evalplus.tracking.scoring import ask, inputs_only
 
     custom.check(config.get("metrics") or ())
     wanted = _requirements(config)
-    rows, features, named = _named_rows(dataset, config, wanted)
-    scores = dict(config.get("scores") or {})
-    latency, hidden, notes, scored = None, list[str | None](), _notes(dataset), [*wanted.task.labels, *scores]
-    reasons = _reasons(config)
+    rows, features, named = named_rows(dataset, config, wanted)
+    latency, hidden, notes = None, list[str | None](), notes_of(dataset)
+    reasons, given = _reasons(config), partial(answered, rows, config, wanted, named)
     if model is not None:
+        taken: list[Predictions] = []
+
+        def take(answers: Answers) -> None:
+            taken.append(given(answers))
+            on_answers(taken[0], wanted)
+
         read(rows, prediction=named["label"], **named)  # what is wrong with the data is said before the model is asked
         hidden = [*wanted.slices, wanted.cluster, named["weight"], named["example_id"], *named["annotators"]]
         answers = ask(
             model, features, hidden=hidden, labels=wanted.task.labels, output=output,
             requests=config.get("latency_requests", 200), confidence=wanted.confidence,
-            footprint=config.get("footprint", True),
+            footprint=config.get("footprint", True), on_answers=take,
         )  # fmt: skip
-        scores, latency = _with_answers(rows, answers, wanted.task.labels), answers.latency
-        notes, scored = notes + answers.notes, [*scored, *answers.scores]
+        predictions, latency, notes = taken[0], answers.latency, notes + answers.notes
     elif dataset.has_predictions:
         rows["__prediction"] = dataset.predictions_data
+        predictions = given(None)
     else:
         raise DataError("neither a model nor predictions were given to mlflow.models.evaluate")
-    base = base_columns(
-        rows, "base" if model is None else "__base", named["label"], "__prediction",
-        known=scored if config.get("applied_rules") is None else None,
-    )  # fmt: skip
-    predictions = read(rows, prediction="__prediction", scores=scores, base_scores=base, **named)
     evaluation = evaluate_predictions(
         predictions, wanted, latency=latency, notes=notes, metrics=config.get("metrics") or ()
     )
     evaluation = with_rule_effects(attribute(evaluation, **reasons), config.get("applied_rules"))
     seen = () if model is None else list(map(str, inputs_only(model, features, hidden).columns))
-    columns = Columns(named["text"], named["label"], wanted.slices, wanted.cluster, seen)
-    evaluation = with_data_checks(evaluation, config.get("training"), rows, columns, named["annotators"])
+    evaluation = _with_data_checks(evaluation, rows, config, wanted, named, seen)
     if model is None or not named["text"]:
         return evaluation
     explain = partial(explainer_of, model, features, named["text"], predictions.labels, hidden=hidden, output=output)
@@ -142,35 +157,10 @@ def data_digest(dataset: Any, config: dict[str, Any]) -> str:
     Empty where there are neither ids nor texts. What is wrong with the data is raised as by `evaluation_of`.
     """
     from mlflow_evalplus.core.predictions import read
+    from mlflow_evalplus.tracking.evaluator_rows import named_rows
 
-    rows, _, named = _named_rows(dataset, config, _requirements(config))
+    rows, _, named = named_rows(dataset, config, _requirements(config))
     return read(rows, prediction=named["label"], **named).digest()
-
-
-def _named_rows(
-    dataset: Any, config: dict[str, Any], wanted: Requirements
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Return all columns at hand, the model's, and which of them is what."""
-    rows, features = rows_of(dataset, config)
-    label = dataset.targets_name or "targets"
-    rows[label] = dataset.labels_data
-    named: dict[str, Any] = {
-        "label": label, "labels": wanted.task.labels, "slices": wanted.slices, "cluster": wanted.cluster,
-        "text": config.get("text") or (wanted.task.text_column if wanted.task.text_column in rows else None),
-        "weight": config.get("weight"), "example_id": config.get("example_id"),
-        "annotators": config.get("annotators") or (),
-    }  # fmt: skip
-    return rows, features, named
-
-
-def _with_answers(rows: pd.DataFrame, answers: Answers, labels: tuple[str, ...]) -> dict[str, str]:
-    """Add a model's answers to the rows; return label → column of its scores."""
-    rows["__prediction"] = answers.predictions
-    for kind, given in (("score", answers.scores), ("base", answers.base)):
-        for name, values in given.items():
-            rows[f"__{kind}.{name}"] = values
-    declared = labels or answers.scores  # an answer that is not declared is counted as (other)
-    return {name: f"__score.{name}" for name in answers.scores if name in declared}
 
 
 def _reasons(config: dict[str, Any]) -> dict[str, Any]:
@@ -186,6 +176,18 @@ def _reasons(config: dict[str, Any]) -> dict[str, Any]:
     if isinstance(budget, bool) or not isinstance(budget, int) or budget < 0:
         raise DataError(f"max_predictions is {budget!r}; give a number of texts, 0 for none")
     return {"training": config.get("training"), "text": config.get("text"), "rules": config.get("rules")}
+
+
+def _with_data_checks(
+    evaluation: Evaluation, rows: pd.DataFrame, config: dict[str, Any], wanted: Requirements, named: dict[str, Any],
+    seen: Sequence[str],
+) -> Evaluation:  # fmt: skip
+    """Add what is wrong with the data; `seen` are the columns that the model is given."""
+    from mlflow_evalplus.core.data.checks import Columns
+    from mlflow_evalplus.tracking.data_checks import with_data_checks
+
+    columns = Columns(named["text"], named["label"], wanted.slices, wanted.cluster, seen)
+    return with_data_checks(evaluation, config.get("training"), rows, columns, named["annotators"])
 
 
 def _with_words(evaluation: Evaluation, explain: Callable[[], Explainer | None], max_predictions: int) -> Evaluation:
@@ -218,32 +220,5 @@ def _requirements(config: dict[str, Any]) -> Requirements:
             + did_you_mean(unknown[0], CONFIG_KEYS)
         )
     custom = [metric.name for metric in config.get("metrics") or ()]
-    own = {key: config.get(key) for key in ("slices", "intersections", "cluster", "confidence", "discover")}
+    own = {key: config.get(key) for key in OF_REQUIREMENTS}
     return asked.changed(asked.load(config.get("requirements"), custom), custom, **own)
-
-
-def rows_of(dataset: Any, config: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return all columns at hand, and those among which the model finds its inputs."""
-    import numpy as np
-    import pandas as pd
-
-    features = dataset.features_data
-    if not isinstance(features, pd.DataFrame):
-        features = pd.DataFrame(np.asarray(features), columns=list(dataset.feature_names))
-    features = features.reset_index(drop=True)
-    extra = config.get("extra_columns")
-    if extra is None:
-        return features.copy(deep=False), features
-    if len(extra) != len(features):
-        raise DataError(f"extra_columns has {len(extra)} rows, the data {len(features)}")
-    fresh = [column for column in extra.columns if column not in features.columns]
-    return pd.concat([features, extra[fresh].reset_index(drop=True)], axis=1), features
-
-
-def _notes(dataset: Any) -> tuple[str, ...]:
-    if getattr(dataset, "_spark_df_type", None) is not None and len(dataset.labels_data) == SPARK_LIMIT:
-        return (
-            f"MLflow may have cut a Spark data frame to its first {SPARK_LIMIT:,} rows; "
-            "mlflow_evalplus.evaluate reads all of them.",
-        )
-    return ()

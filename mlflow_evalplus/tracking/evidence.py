@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from mlflow.entities import Run
-from mlflow.tracking import MlflowClient
 
 from mlflow_evalplus import names
-from mlflow_evalplus.core.decision import decide
 from mlflow_evalplus.errors import TrackingError
 from mlflow_evalplus.render import evidence as pages
 from mlflow_evalplus.render import summary
@@ -19,10 +17,12 @@ from mlflow_evalplus.results.ab_test import ABTest
 from mlflow_evalplus.results.evidence import Evidence
 from mlflow_evalplus.results.ratings import Ratings
 from mlflow_evalplus.tracking import record, store
+from mlflow_evalplus.tracking.delivery import Delivery
+from mlflow_evalplus.tracking.destination import known
 from mlflow_evalplus.tracking.evidence_record import dump, merged, read_evidence
 from mlflow_evalplus.tracking.items import File, Page, Report, Table, headed
 from mlflow_evalplus.tracking.series import load_decided
-from mlflow_evalplus.tracking.writer import NOTE, TABLES, log_batch, log_files, tables_of
+from mlflow_evalplus.tracking.writer import NOTE, send
 
 TABLE = {"ab": names.AB_TABLE, "ratings": names.RATINGS_TABLE}
 SECTION = {"ab": "online", "ratings": "human"}
@@ -64,15 +64,20 @@ def log_evidence(evidence: Evidence | ABTest | Ratings, run_id: str) -> LoggedEv
         logged = {file.path for file in client.list_artifacts(run_id, "evalplus")}
         if names.EVALUATION not in logged:
             raise TrackingError(f"run {run_id} carries no {names.EVALUATION}; evaluate the model first, then log this")
-        known = merged(read_evidence(client, run_id, logged), [found])
-        files: list[File] = [
-            headed(Page(names.EVIDENCE_PAGE, pages.page(known)), run.info.run_name or ""),
-            Page(names.EVIDENCE, dump(known)),
-            Table(TABLE[found.source], found.frame()),
-        ]
-        log_files(client, run_id, files)
-        log_batch(client, run_id, dict(_metrics(found)), tags={TABLES: tables_of(run, files)})
-    return _renewed(client, run)
+        every = merged(read_evidence(client, run_id, logged), [found])
+    files: list[File] = [
+        headed(Page(names.EVIDENCE_PAGE, pages.page(every)), run.info.run_name or ""),
+        Page(names.EVIDENCE, dump(every)),
+        Table(TABLE[found.source], found.frame()),
+    ]
+    renewed, tags = _renewed(run, every), dict[str, str]()
+    if renewed:
+        files += _with_verdict(renewed, run.info.run_name or "")
+        tags = {names.TAG_VERDICT: renewed.verdict.outcome.value, NOTE: summary.description(renewed)}
+    send(known(run), Delivery(files, metrics=dict(_metrics(found)), tags=tags))
+    if not renewed:
+        return LoggedEvidence(run_id, None)
+    return LoggedEvidence(run_id, renewed.verdict.outcome, renewed.verdict.sentence)
 
 
 def _metrics(evidence: Evidence) -> Iterator[tuple[str, float]]:
@@ -83,20 +88,11 @@ def _metrics(evidence: Evidence) -> Iterator[tuple[str, float]]:
                 yield key + suffix, value
 
 
-def _renewed(client: MlflowClient, run: Run) -> LoggedEvidence:
-    run_id, name = run.info.run_id, run.info.run_name or ""
-    evaluation = load_decided(run)
+def _renewed(run: Run, every: Sequence[Evidence]) -> Evaluation | None:
+    """Return the evaluation with its verdict by all evidence; None where no requirement names such a metric."""
+    evaluation = load_decided(run, evidence=every)
     thresholds = evaluation.requirements.thresholds if evaluation.requirements else ()
-    if not any(threshold.metric in names.EVIDENCE_METRICS for threshold in thresholds):
-        return LoggedEvidence(run_id, None)
-    compared = names.TAG_BASELINE_RUN in run.data.tags and any(threshold.not_worse_than for threshold in thresholds)
-    if not compared:  # else it was decided just now
-        evaluation = replace(evaluation, verdict=decide(evaluation))
-    with store.reaching():
-        log_files(client, run_id, _with_verdict(evaluation, name))
-        tags = {names.TAG_VERDICT: evaluation.verdict.outcome.value, NOTE: summary.description(evaluation)}
-        log_batch(client, run_id, tags=tags)
-    return LoggedEvidence(run_id, evaluation.verdict.outcome, evaluation.verdict.sentence)
+    return evaluation if any(threshold.metric in names.EVIDENCE_METRICS for threshold in thresholds) else None
 
 
 def _with_verdict(evaluation: Evaluation, run_name: str) -> list[File]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from functools import cache
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlflow.tracking import MlflowClient
@@ -14,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import TrackingError
 from mlflow_evalplus.results.evidence import Evidence
-from mlflow_evalplus.tracking.record import content_of, strict
+from mlflow_evalplus.tracking.record import content_of, read_text, strict
 
 
 @cache
@@ -56,4 +55,5 @@ def read_evidence(client: MlflowClient, run_id: str, logged: Collection[str]) ->
         return ()
     with TemporaryDirectory(prefix="evalplus-") as folder:
         path = client.download_artifacts(run_id, names.EVIDENCE, folder)
-        return parse(Path(path).read_text(encoding="utf-8"), f"{names.EVIDENCE} of run {run_id}")
+        origin = f"{names.EVIDENCE} of run {run_id}"
+        return parse(read_text(path, origin), origin)

@@ -21,6 +21,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from mlflow_evalplus.asking.secrets import hidden
 from mlflow_evalplus.errors import DataError, EvalPlusError
 from mlflow_evalplus.results import Footprint
 from mlflow_evalplus.results.latency import MEGABYTE
@@ -82,7 +83,7 @@ def measure(
         why = str(error)
     except Exception as error:  # a store, a disk, a data frame: all fail in their own way
         why = brief(error)
-    return None, (f"The footprint is not known: {why}",)
+    return None, (f"The footprint is not known: {hidden(why)}",)
 
 
 @contextmanager

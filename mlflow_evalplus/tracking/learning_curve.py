@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 
-import mlflow
-
 from mlflow_evalplus import names
 from mlflow_evalplus.render import learning_curve as pages
 from mlflow_evalplus.results import Estimate, LearningCurve
-from mlflow_evalplus.tracking import store
-from mlflow_evalplus.tracking.items import Figure, File, Page, Table, headed
-from mlflow_evalplus.tracking.writer import TABLES, log_batch, log_files, tables_of
+from mlflow_evalplus.tracking.delivery import Delivery
+from mlflow_evalplus.tracking.destination import destination
+from mlflow_evalplus.tracking.items import Figure, Page, Table, headed
+from mlflow_evalplus.tracking.writer import send
 
 NEXT = 1000
 SECTION = "learning_curve"
@@ -33,20 +32,17 @@ def log_learning_curve(curve: LearningCurve, run_id: str | None = None) -> None:
     TrackingError
         MLflow does not answer or refuses.
     """
-    with store.reaching():
-        client = store.client()
-        run = client.get_run(run_id or (mlflow.active_run() or mlflow.start_run()).info.run_id)
-        files: list[File] = [
-            headed(Page(names.LEARNING_CURVE_PAGE, pages.page(curve)), run.info.run_name or ""),
-            headed(Figure(names.LEARNING_CURVE_FIGURE, curve.figure()), run.info.run_name or ""),
-            Table(names.LEARNING_CURVE_TABLE, curve.frame()),
-        ]
-        log_files(client, run.info.run_id, files)
-        for point in curve.points:
-            log_batch(client, run.info.run_id, _bounds("accuracy", point.accuracy), step=point.n_train)
-        bought = [more.gain for more in curve.more if more.rows == NEXT]
-        gains = _bounds("gain_next_1000", bought[0]) if bought else {}
-        log_batch(client, run.info.run_id, gains, tags={TABLES: tables_of(run, files)})
+    run = destination(run_id)
+    files = [
+        headed(Page(names.LEARNING_CURVE_PAGE, pages.page(curve)), run.name),
+        headed(Figure(names.LEARNING_CURVE_FIGURE, curve.figure()), run.name),
+        Table(names.LEARNING_CURVE_TABLE, curve.frame()),
+    ]
+    bought = [more.gain for more in curve.more if more.rows == NEXT]
+    send(run, Delivery(
+        files, metrics=_bounds("gain_next_1000", bought[0]) if bought else {},
+        steps={point.n_train: _bounds("accuracy", point.accuracy) for point in curve.points},
+    ))  # fmt: skip
 
 
 def _bounds(name: str, estimate: Estimate) -> dict[str, float]:

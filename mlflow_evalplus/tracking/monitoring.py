@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-import os
 
-import mlflow
 from mlflow.entities import Run
 
 from mlflow_evalplus import names
-from mlflow_evalplus.errors import TrackingError
+from mlflow_evalplus.core.privacy.flywheel import stored_monitoring
 from mlflow_evalplus.render import monitoring as pages
 from mlflow_evalplus.render import monitoring_report, monitoring_tables
 from mlflow_evalplus.render import monitoring_words as words
+from mlflow_evalplus.requirements import StoreText
 from mlflow_evalplus.results import Monitoring, Window, bounds_columns
-from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking import store, writer
+from mlflow_evalplus.tracking.delivery import Delivery
+from mlflow_evalplus.tracking.destination import destination
 from mlflow_evalplus.tracking.items import Figure, File, Page, Table, headed
 from mlflow_evalplus.tracking.record import strict
-from mlflow_evalplus.tracking.writer import NOTE, TABLES, log_batch, log_files, log_steps, tables_of
+from mlflow_evalplus.tracking.writer import NOTE, send
 
 SECTION = "monitor"
 
 
-def log_monitoring(found: Monitoring, run_id: str | None = None) -> str:
+def log_monitoring(found: Monitoring, run_id: str | None = None, *, store_text: StoreText = "full") -> str:
     """Log a monitored log into an MLflow run.
 
     Every window is a step, the first is 1: MLflow draws ``monitor/accuracy`` and the others over time. Drops are
@@ -34,6 +35,8 @@ def log_monitoring(found: Monitoring, run_id: str | None = None) -> str:
     found : Monitoring
     run_id : str, optional
         The active run by default; one is started where none is active.
+    store_text : str
+        What is stored of the texts: ``full``, ``masked``, ``hash`` or ``none``.
 
     Returns
     -------
@@ -45,24 +48,17 @@ def log_monitoring(found: Monitoring, run_id: str | None = None) -> str:
     TrackingError
         MLflow does not answer or refuses; the run is an evaluation, a comparison or another of our kinds.
     """
-    with store.reaching():
-        client = store.client()
-        run = client.get_run(run_id or (mlflow.active_run() or mlflow.start_run()).info.run_id)
-        if run.data.tags.get(names.TAG_KIND, names.KIND_MONITOR) != names.KIND_MONITOR:
-            kind = run.data.tags[names.TAG_KIND]
-            raise TrackingError(f"run {run.info.run_id} is of kind {kind!r}; log the monitor into a run of its own")
-        files = _files(found, run.info.run_name or "")
-        log_files(client, run.info.run_id, files)
-        log_steps(client, run.info.run_id, dict(enumerate(map(metrics, found.windows), start=1)))
-        tags = {
-            names.TAG_KIND: names.KIND_MONITOR,
-            names.TAG_SCHEMA_VERSION: str(names.SCHEMA_VERSION),
-            names.TAG_VERDICT: found.last.outcome.value,
-            NOTE: pages.description(found),
-            TABLES: tables_of(run, files),
-        }
-        log_batch(client, run.info.run_id, tags=tags)
-    return str(run.info.run_id)
+    run, found = destination(run_id), stored_monitoring(found, store_text)
+    run.refuse_others(names.KIND_MONITOR)
+    tags = {
+        names.TAG_KIND: names.KIND_MONITOR,
+        names.TAG_SCHEMA_VERSION: str(names.SCHEMA_VERSION),
+        names.TAG_VERDICT: found.last.outcome.value,
+        NOTE: pages.description(found),
+    }
+    steps = dict(enumerate(map(metrics, found.windows), start=1))
+    send(run, Delivery(_files(found, run.name), steps=steps, tags=tags))
+    return run.run_id
 
 
 def log_as_run(found: Monitoring, *, run_name: str | None = None, experiment: str | None = None) -> Run:
@@ -73,13 +69,10 @@ def log_as_run(found: Monitoring, *, run_name: str | None = None, experiment: st
     TrackingError
         MLflow does not answer or refuses.
     """
+    with writer.run(run_name or f"monitor {words.cut(found.last.name)}", experiment=experiment) as run:
+        log_monitoring(found, run.run_id)
     with store.reaching():
-        client = store.client()
-        if experiment and "MLFLOW_RUN_ID" not in os.environ:
-            mlflow.set_experiment(experiment)
-        with mlflow.start_run(run_name=run_name or f"monitor {words.cut(found.last.name)}") as run:
-            log_monitoring(found, run.info.run_id)
-        return client.get_run(run.info.run_id)
+        return store.client().get_run(run.run_id)
 
 
 def _files(found: Monitoring, run_name: str) -> list[File]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
 import mlflow
-import pyarrow.parquet as pq
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
@@ -47,14 +45,15 @@ def load(run_id: str, *, predictions: bool = True) -> Evaluation:
         if names.EVALUATION not in logged:
             raise TrackingError(_without_evaluation(client.get_run(run_id)))
         path = client.download_artifacts(run_id, names.EVALUATION, folder)
-        evaluation = record.parse(Path(path).read_text(encoding="utf-8"), f"{names.EVALUATION} of run {run_id}")
+        origin = f"{names.EVALUATION} of run {run_id}"
+        evaluation = record.parse(record.read_text(path, origin), origin)
         added = evidence_record.read_evidence(client, run_id, logged)
         evaluation = replace(evaluation, evidence=evidence_record.merged(evaluation.evidence, added))
         if not predictions or names.PREDICTIONS not in logged:
             return evaluation
-        table = pq.read_table(client.download_artifacts(run_id, names.PREDICTIONS, folder))
-        rows = Predictions(table.unify_dictionaries().combine_chunks(), evaluation.labels)
-        return replace(evaluation, predictions=rows)
+        path = client.download_artifacts(run_id, names.PREDICTIONS, folder)
+        rows = record.read_rows(path, f"{names.PREDICTIONS} of run {run_id}")
+        return replace(evaluation, predictions=Predictions(rows, evaluation.labels))
 
 
 def _without_evaluation(run: Run) -> str:

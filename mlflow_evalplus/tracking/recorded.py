@@ -9,11 +9,12 @@ from typing import Any
 
 from mlflow_evalplus import names
 from mlflow_evalplus.results import Comparison, Difference
-from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking.delivery import Delivery
+from mlflow_evalplus.tracking.destination import known
 from mlflow_evalplus.tracking.items import Page
 from mlflow_evalplus.tracking.record import strict
 from mlflow_evalplus.tracking.series import Series
-from mlflow_evalplus.tracking.writer import log_batch, log_files
+from mlflow_evalplus.tracking.writer import gathering, send
 
 
 def record_baseline(series: Series) -> None:
@@ -24,9 +25,8 @@ def record_baseline(series: Series) -> None:
     baselines do not overwrite each other; all metrics, classes and slices in the artifact ``compare/<baseline>.json``.
     The difference once more as ``delta/<metric>``: MLflow's charts cut a title after some 23 characters.
     """
-    client = store.client()
     baseline = series.runs[series.baseline].info.run_id
-    with store.reaching():
+    with gathering():
         for name, comparison in series.comparisons.items():
             run_id = series.runs[name].info.run_id
             tags = {
@@ -39,8 +39,11 @@ def record_baseline(series: Series) -> None:
             p_holm = series.family.p_holm.get(name, math.nan) if series.family else math.nan
             content = {"baseline_run_id": baseline, "candidate_run_id": run_id, "p_holm": p_holm, **asdict(comparison)}
             text = json.dumps(strict(content), ensure_ascii=False, separators=(",", ":"))
-            log_files(client, run_id, [Page(names.comparison_key(baseline) + ".json", text)])
-            log_batch(client, run_id, _metrics(comparison, baseline), tags=tags)
+            page = Page(names.comparison_key(baseline) + ".json", text)
+            run = series.runs[name]
+            found = _metrics(comparison, baseline).items()
+            new = {key: value for key, value in found if run.data.metrics.get(key) != value}  # compared before
+            send(known(run), Delivery([page], metrics=new, tags=tags))
 
 
 def _metrics(comparison: Comparison, baseline: str) -> dict[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PyFuncModel
 
+from mlflow_evalplus.asking import secrets
 from mlflow_evalplus.core.applied_rules import score_columns
 from mlflow_evalplus.core.columns import require_columns
 from mlflow_evalplus.core.latency import percentiles, throughput
@@ -50,6 +51,7 @@ def ask(
     requests: int = 200,
     confidence: float = 0.95,
     footprint: bool | str = False,
+    on_answers: Callable[[Answers], object] = lambda answers: None,
 ) -> Answers:
     """Predict every row in one call, then time single-row requests and batches on a sample.
 
@@ -72,6 +74,8 @@ def ask(
     footprint : bool or str
         Whether to measure load time, size and memory in a fresh process, where requests are timed; or where the model
         is saved.
+    on_answers : callable
+        Is told the answers before anything is timed.
 
     Raises
     ------
@@ -94,13 +98,15 @@ def ask(
         )
     n, notes = len(features), tuple[str, ...]()
     latency = Latency({}, n, seconds, hardware(), cpu_s_per_1000=1000 * (after.own - before.own) / n)
+    answers = Answers(predictions, scores, latency, base=read_base(raw))
+    on_answers(answers)
     if requests:
         latency, notes = _timed(latency, model.predict, features, requests, confidence)
     latency = replace(latency, other_load=other_load(before, usage()), threads=threads())
     if requests and footprint:
         found, why = fresh.measure(model, features, footprint)
         latency, notes = replace(latency, footprint=found), (*notes, *why)
-    return Answers(predictions, scores, latency, notes, read_base(raw))
+    return replace(answers, latency=latency, notes=notes)
 
 
 def _timed(
@@ -132,7 +138,8 @@ def call_model(call: Callable[[pd.DataFrame], Any], features: pd.DataFrame) -> A
     except Exception as error:  # a model may fail in any way
         first = next(iter(str(error).splitlines()), "")
         columns = shorten(features.columns)
-        raise DataError(f"the model failed on the columns {columns}: {type(error).__name__}: {first}") from error
+        said = f"{type(error).__name__}: {secrets.hidden(first)}"
+        raise DataError(f"the model failed on the columns {columns}: {said}") from error
 
 
 def inputs_only(model: PyFuncModel, features: pd.DataFrame, hidden: Sequence[str | None]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import get_args
 
 from mlflow.entities import Run
 
@@ -20,13 +21,15 @@ from mlflow_evalplus.core.family import family
 from mlflow_evalplus.core.latency import not_comparable
 from mlflow_evalplus.core.pairing import align
 from mlflow_evalplus.core.pareto import front
+from mlflow_evalplus.core.privacy.evaluation import stored
 from mlflow_evalplus.errors import ComparisonError
 from mlflow_evalplus.render import comparison as pages
 from mlflow_evalplus.render import comparison_report
-from mlflow_evalplus.requirements import Requirements
+from mlflow_evalplus.requirements import Requirements, StoreText
 from mlflow_evalplus.results import Comparison, Evaluation
 from mlflow_evalplus.results.choice import Choice, Family
 from mlflow_evalplus.results.difference import DifferenceSplit
+from mlflow_evalplus.results.evidence import Evidence
 from mlflow_evalplus.results.side_by_side import SideBySide
 from mlflow_evalplus.tracking import links, store
 from mlflow_evalplus.tracking.history import history
@@ -99,6 +102,16 @@ class Series:
         return links.compare_page(server, [run.info.run_id for run in runs], [run.info.experiment_id for run in runs])
 
 
+def _as_little_text(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """Return all evaluations with as little of their texts as the one that keeps least: they are of the same rows."""
+    modes: list[StoreText] = [
+        evaluation.requirements.store_text for evaluation in evaluations.values() if evaluation.requirements
+    ]
+    order: tuple[StoreText, ...] = get_args(StoreText)
+    least = max(modes, key=order.index, default=order[0])
+    return {name: stored(evaluation, least) for name, evaluation in evaluations.items()}
+
+
 def compare_runs(
     runs: Sequence[Run],
     *,
@@ -131,6 +144,7 @@ def compare_runs(
         evaluations = _on_shared(evaluations)
     if requirements:
         evaluations = {name: evaluate_again(evaluation, requirements) for name, evaluation in evaluations.items()}
+    evaluations = _as_little_text(evaluations)
     base = next(iter(named))
     standard = _standard(evaluations)
     wanted = evaluations[standard].requirements
@@ -208,8 +222,9 @@ def _named(runs: Sequence[Run]) -> dict[str, Run]:
 
 
 def load_decided(
-    run: Run, *, requirements: Requirements | None = None, baseline: Run | None = None, shared_only: bool = False
-) -> Evaluation:
+    run: Run, *, requirements: Requirements | None = None, baseline: Run | None = None, shared_only: bool = False,
+    evidence: Sequence[Evidence] | None = None,
+) -> Evaluation:  # fmt: skip
     """Return a run's evaluation with its verdict.
 
     Parameters
@@ -221,6 +236,8 @@ def load_decided(
         What a requirement compares it with; by default the run that is recorded on it.
     shared_only : bool
         Compare on the examples that both have, where the test sets differ.
+    evidence : sequence of Evidence, optional
+        In place of what the run has.
 
     Raises
     ------
@@ -228,6 +245,8 @@ def load_decided(
         The baseline is the run itself; or the test sets differ, and `shared_only` was not asked.
     """
     evaluation = load(run.info.run_id)
+    if evidence is not None:
+        evaluation = replace(evaluation, evidence=tuple(evidence))
     if requirements:
         evaluation = evaluate_again(evaluation, requirements)
     base = baseline.info.run_id if baseline else run.data.tags.get(names.TAG_BASELINE_RUN)

@@ -1,44 +1,37 @@
-"""The only caller of MLflow's log functions: one upload of artifacts, one batch of metrics and tags."""
+"""The only way into a run of MLflow's: everything is written to the spool first, then delivered from there."""
 
 from __future__ import annotations
 
 import json
-import re
-import shutil
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import mlflow
-import pyarrow as pa
-import pyarrow.parquet as pq
 from mlflow.data.code_dataset_source import CodeDatasetSource
 from mlflow.entities import Dataset as LoggedDataset
-from mlflow.entities import DatasetInput, InputTag, Param, Run, RunTag
-from mlflow.entities import Metric as LoggedMetric
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
+from mlflow.entities import DatasetInput, InputTag
 from mlflow.types import ColSpec, Schema
-from mlflow.utils.time import get_current_time_millis
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.attribution.attribute import attribute
-from mlflow_evalplus.render import figures, summary
+from mlflow_evalplus.core.privacy.evaluation import stored
+from mlflow_evalplus.errors import TrackingError
+from mlflow_evalplus.render import summary
 from mlflow_evalplus.results import Evaluation
-from mlflow_evalplus.tracking import record, store
-from mlflow_evalplus.tracking.items import Figure, File, Page, Rows, Table, describe
+from mlflow_evalplus.tracking import awaited, delivery, spool, store
+from mlflow_evalplus.tracking.delivery import Delivery, OfModel
+from mlflow_evalplus.tracking.destination import Destination, destination, note_kept
+from mlflow_evalplus.tracking.items import Page, describe
+from mlflow_evalplus.tracking.opened import begun
 
 NOTE = "mlflow.note.content"
-TABLES = "mlflow.loggedArtifacts"  # the tag by which MLflow's artifact view finds tables
-INSERTED_BY_ANOTHER = re.compile(
-    "unique|duplicate", re.IGNORECASE
-)  # as SQLite, PostgreSQL, MySQL and SQL Server say it
-MAX_BATCH = 1000  # metrics in one call of MLflow's
-IMAGES = "mlflow.loggedImages"  # the tag by which its chart view finds images
-# The names that MlflowClient.log_image gives its picture and its thumbnail. Ours stay the same when a run is logged
-# again, travel in the one upload, and the thumbnail is no smaller: figures of 7 points do not survive 256 pixels.
-IMAGE = f"images/{names.CONFUSION_IMAGE}+step+0+timestamp+0+evalplus"
-IMAGE_FILES = (f"{IMAGE}.png", f"{IMAGE}+compressed.png")
+IMAGES = "mlflow.loggedImages"  # the tag by which MLflow's chart view finds images
+_failures: ContextVar[list[spool.NotLogged] | None] = ContextVar("failures", default=None)
 
 
 def log(
@@ -65,122 +58,171 @@ def log(
     Raises
     ------
     TrackingError
-        MLflow does not answer or refuses.
+        MLflow does not answer or refuses. The evaluation is kept then, and ``mlflow-evalplus resume`` logs it.
+    """
+    return log_evaluation(evaluation, run_id, metrics=metrics, data=data)
+
+
+def log_evaluation(
+    evaluation: Evaluation,
+    run_id: str | None,
+    *,
+    metrics: bool = True,
+    data: bool = True,
+    by_mlflow: OfModel | None = None,
+    answers: spool.Held | None = None,
+    again: bool = False,
+) -> dict[str, float]:
+    """Log as `log` does, with what MLflow and an earlier try do besides.
+
+    Parameters
+    ----------
+    by_mlflow : OfModel, optional
+        MLflow logs the returned metrics itself, as figures of this model.
+    answers : Held, optional
+        The answers that were kept for this evaluation, which is on disk before these are removed.
+    again : bool
+        A first try may have logged some of it already; and MLflow itself logs no metrics any more.
     """
     if evaluation.attribution is None and evaluation.predictions is not None:
         evaluation = attribute(evaluation)
-    with store.reaching():
-        client = store.client()
-        run = client.get_run(run_id or _active_run())
-        values, files = describe(evaluation, run.info.run_name or "")
-        _upload(client, run.info.run_id, files, evaluation)
-        tags = {**_tags(evaluation), TABLES: tables_of(run, files), IMAGES: "True"}
-        if data:
-            log_data(client, run.info.run_id, _data(evaluation))
-        log_batch(client, run.info.run_id, values if metrics else {}, tags=tags)
+    evaluation = stored(evaluation)
+    run = destination(run_id)
+    values, files = describe(evaluation, run.name)
+    send(run, Delivery(
+        files, evaluation, values if metrics else {}, tags={**_tags(evaluation), IMAGES: "True"},
+        data=_data(evaluation) if data else None, by_mlflow=by_mlflow, answers=answers,
+    ), again=again)  # fmt: skip
     return values
 
 
-def log_page(run_id: str, page: Page, tags: Mapping[str, str], files: Sequence[File] = ()) -> None:
-    """Log one page, which also becomes the run's description, with other files and tags."""
-    with store.reaching():
-        client = store.client()
-        known = tables_of(client.get_run(run_id), files)
-        _upload(client, run_id, [page, *files])
-        log_batch(client, run_id, tags={**tags, NOTE: page.text, TABLES: known})
+def send(run: Destination, what: Delivery, *, again: bool = False) -> bool:
+    """Deliver into a run, by way of the spool; say whether it has arrived.
 
-
-def log_files(client: MlflowClient, run_id: str, files: Sequence[File]) -> None:
-    """Log files in one upload."""
-    _upload(client, run_id, files)
-
-
-def log_batch(
-    client: MlflowClient,
-    run_id: str,
-    metrics: Mapping[str, float] | None = None,
-    *,
-    params: Mapping[str, str] | None = None,
-    tags: Mapping[str, str] | None = None,
-    step: int = 0,
-) -> None:
-    """Log metrics (of one `step`), params and tags in one call."""
-    now = get_current_time_millis()
-    client.log_batch(
-        run_id,
-        metrics=[LoggedMetric(key, value, now, step) for key, value in (metrics or {}).items()],
-        params=[Param(key, value) for key, value in (params or {}).items()],
-        tags=[RunTag(key, value) for key, value in (tags or {}).items()],
-    )
-
-
-def log_data(client: MlflowClient, run_id: str, data: DatasetInput) -> None:
-    """Log a data set as an input of a run.
-
-    MLflow looks for the data set, then inserts it: of two processes that do so at once for the first time one is
-    refused. When it asks again the data set is there.
+    Raises
+    ------
+    NotLogged
+        MLflow does not answer or refuses; it is kept. Within `gathering` this is raised at the end.
+    TrackingError
+        The spool cannot be written to.
     """
+    awaited.look()
+    with spool.pack("delivery", lambda folder: {"run": run.address, **delivery.write(what, folder)}) as held:
+        if what.answers:
+            what.answers.remove()
+        earlier = _failures.get()
+        error: Exception | None = earlier[-1] if earlier else run.error
+        if error is None:
+            with _telling(run, held.parcel):
+                error = _tried(partial(_deliver, held.parcel, run, again), held.parcel.n_bytes)
+        if error is None:
+            if what.by_mlflow and not again:
+                awaited.keep(held.parcel)
+            held.remove()
+            return True
+        note_kept(run)
+        with suppress(OSError):
+            held.note(error=str(store.failure(_cause(error))))
+    _not_logged(error, held.parcel)
+    return False
+
+
+@contextmanager
+def _telling(run: Destination, parcel: spool.Parcel) -> Iterator[None]:
+    """Say that something is kept where its user stops the process while it is logged."""
     try:
-        client.log_inputs(run_id, [data])
-    except MlflowException as error:
-        if not INSERTED_BY_ANOTHER.search(str(error)):
-            raise
-        client.log_inputs(run_id, [data])
+        yield
+    except KeyboardInterrupt:
+        note_kept(run)
+        print(f"Stopped. {spool.where(parcel)}", file=sys.stderr)
+        raise
 
 
-def log_steps(client: MlflowClient, run_id: str, steps: Mapping[int, Mapping[str, float]]) -> None:
-    """Log the metrics of several steps, in as few calls as MLflow allows."""
-    now = get_current_time_millis()
-    metrics = [LoggedMetric(key, value, now, step) for step, values in steps.items() for key, value in values.items()]
-    for start in range(0, len(metrics), MAX_BATCH):
-        client.log_batch(run_id, metrics=metrics[start : start + MAX_BATCH])
+def page_with_note(page: Page, what: Delivery) -> Delivery:
+    """Return a delivery with a page, which becomes the run's description too."""
+    return replace(what, files=[page, *what.files], tags={**what.tags, NOTE: page.text})
 
 
-def _active_run() -> str:
-    run = mlflow.active_run() or mlflow.start_run()
-    return str(run.info.run_id)
-
-
-def _upload(client: MlflowClient, run_id: str, files: Sequence[File], evaluation: Evaluation | None = None) -> None:
-    with TemporaryDirectory(prefix="evalplus-") as folder:
-        _write_files(files, evaluation, Path(folder))
-        client.log_artifacts(run_id, folder)
-
-
-def _write_files(files: Sequence[File], evaluation: Evaluation | None, folder: Path) -> None:
-    for item in files:
-        (folder / item.path).parent.mkdir(exist_ok=True)
-        _write(item, folder / item.path)
-        if item.path == names.CONFUSION_FIGURE:
-            _copy_image(folder / item.path, folder)
-    if evaluation is None:
+@contextmanager
+def gathering() -> Iterator[None]:
+    """Deliver several things; after the first that MLflow does not take the others are kept untried, and it raises."""
+    if _failures.get() is not None:
+        yield
         return
-    (folder / names.EVALUATION).parent.mkdir(exist_ok=True)
-    (folder / names.EVALUATION).write_text(record.dump(evaluation), encoding="utf-8")
-    if evaluation.predictions is not None:
-        _write_rows(evaluation.predictions.with_ids().table, folder / names.PREDICTIONS)
+    failures: list[spool.NotLogged] = []
+    token = _failures.set(failures)
+    try:
+        yield
+    except TrackingError:
+        if not failures:  # else it comes of the first failure, which says what is kept
+            raise
+    finally:
+        _failures.reset(token)
+    if failures:
+        raise failures[0] from failures[0].__cause__
 
 
-def _write(item: File, path: Path) -> None:
-    if isinstance(item, Table):
-        item.frame.to_json(path, orient="split", index=False, force_ascii=False)
-    elif isinstance(item, Rows):
-        item.frame.to_parquet(path, index=False, compression="zstd")
-    elif isinstance(item, Figure):
-        figures.save(item.drawing, path)
-    else:
-        path.write_text(item.text, encoding="utf-8")
+@contextmanager
+def run(name: str | None = None, **options: Any) -> Iterator[Destination]:
+    """Begin a run, take up the one given or that ``mlflow run`` began, and end it: FAILED after an error.
+
+    Where MLflow does not answer there is no run yet: what is sent there is kept, and ``resume`` makes the run.
+
+    Parameters
+    ----------
+    name : str, optional
+    **options
+        ``run_id``, ``experiment`` (its name), ``experiment_id``, ``tags`` and ``description``, as of
+        ``mlflow.start_run``; `needed`, where there must be a run. Within another run it becomes a child of that one.
+
+    Raises
+    ------
+    TrackingError
+        MLflow refuses the given run; or it does not take the end of the run, which is kept then.
+    """
+    with begun(name, **{"untried": _failures.get(), **options}) as opened:
+        status, stopped = "FAILED", False
+        try:
+            yield opened.destination
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            stopped = True
+            raise
+        except spool.NotLogged:
+            status = "FINISHED"  # all that the run gets is kept
+            raise
+        finally:
+            error = opened.end(status, stopped=stopped)
+        if error:
+            _not_logged(error, opened.parcel)
 
 
-def _copy_image(picture: Path, folder: Path) -> None:
-    for name in IMAGE_FILES:
-        (folder / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(picture, folder / name)
+def _not_logged(error: Exception, parcel: spool.Parcel | None) -> None:
+    """Raise, or gather, that something could not be logged, and how it is logged later."""
+    failures = _failures.get()
+    found = error if isinstance(error, spool.NotLogged) else spool.in_words(error, parcel)
+    if failures is None:
+        raise found from _cause(error)
+    found.__cause__ = _cause(error)
+    failures.append(found)
 
 
-def _write_rows(table: pa.Table, path: Path) -> None:
-    repeating = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
-    pq.write_table(table, path, compression="zstd", use_dictionary=repeating, write_statistics=False)
+def _cause(error: Exception) -> Exception:
+    return error.__cause__ if isinstance(error, spool.NotLogged) and isinstance(error.__cause__, Exception) else error
+
+
+def _deliver(parcel: spool.Parcel, run: Destination, again: bool) -> None:
+    delivery.perform(run.client or store.client(), parcel, run.run_id, run.run, again=again)
+
+
+def _tried(act: Callable[[], object], n_bytes: int) -> Exception | None:
+    """Return what went wrong, of whatever kind: every store, driver and artifact store fails in its own way."""
+    try:
+        with store.briefly(n_bytes):
+            act()
+    except Exception as error:
+        return error
+    return None
 
 
 def _data(evaluation: Evaluation) -> DatasetInput:
@@ -215,10 +257,3 @@ def _tags(evaluation: Evaluation) -> dict[str, str]:
     if evaluation.requirements is not None:
         tags[names.TAG_REQUIREMENTS_DIGEST] = evaluation.requirements.digest
     return tags
-
-
-def tables_of(run: Run, files: Sequence[File]) -> str:
-    """Return the tag that lists the tables of a run, with those among `files`."""
-    known = json.loads(run.data.tags.get(TABLES, "[]"))
-    ours = [{"path": item.path, "type": "table"} for item in files if isinstance(item, Table)]
-    return json.dumps(known + [entry for entry in ours if entry not in known])

@@ -17,6 +17,8 @@ import mlflow
 from filelock import FileLock, Timeout
 from mlflow.exceptions import MlflowException
 
+from mlflow_evalplus.tracking import store
+
 RUN_FILE = "run.json"
 KEPT_S = 30 * 24 * 3600  # what nobody took up again for a month is removed
 VARIABLE = "EVALPLUS_WORK"  # where checkpoints lie while a training goes on
@@ -40,7 +42,7 @@ class Work:
         """Note the run, so that it is found after a kill."""
         target = self.folder / RUN_FILE
         written = target.with_suffix(".new")
-        written.write_text(json.dumps({"run_id": run_id, "store": mlflow.get_tracking_uri()}), encoding="utf-8")
+        written.write_text(json.dumps({"run_id": run_id, "store": _store()}), encoding="utf-8")
         written.replace(target)
 
 
@@ -81,8 +83,8 @@ def work_on(what: Mapping[str, Any], rows: Sequence[Sequence[str]]) -> Iterator[
 
 
 def _store() -> str:
-    """Return what tells one store from another: a relative path is one in this folder."""
-    uri = str(mlflow.get_tracking_uri())
+    """Return what tells one store from another, without a password: a relative path is one in this folder."""
+    uri = store.without_password(str(mlflow.get_tracking_uri()))
     scheme, _, path = uri.rpartition(":///") if ":///" in uri else ("", "", uri)
     return f"{scheme}:///{Path(path).resolve()}" if scheme.startswith(("sqlite", "file")) or "://" not in uri else uri
 

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from mlflow_evalplus.cli.options import console, epilog
+from mlflow_evalplus.cli.options import console, echo, epilog
 from mlflow_evalplus.errors import EvalPlusError
 from recipes.flywheel import BUDGET
 from recipes.flywheel.retrain import quieten
@@ -47,7 +47,7 @@ def main(folder: str, budget: int, seed: int, name: str, experiment: str) -> Non
         year = run_year(folder, budget=budget, seed=seed, name=name, say=say)
         run = client.get_run(year.run_id)
     except EvalPlusError as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         sys.exit(1)
     serve = links.serve_command()
     for line in ("", page.sentence(year), *page.further(year), "", f"All files are in {folder}; open {folder}/"

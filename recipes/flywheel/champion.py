@@ -11,7 +11,7 @@ from mlflow.entities import Run
 
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import TrackingError
-from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking import store, writer
 from mlflow_evalplus.tracking.baseline import MODEL, run_of_model
 from mlflow_evalplus.tracking.registry import versions
 from mlflow_evalplus.tracking.registry.events import CHAMPION
@@ -92,11 +92,11 @@ def evaluated(champion: Champion, test: pd.DataFrame, task: Task, digest: str, t
     if known and known.data.tags.get(names.TAG_DATA_DIGEST) == digest:
         return known
     name = f"champion: {champion.name} version {champion.version}"
-    with mlflow.start_run(run_name=name, tags=dict(tags)) as run:
+    with writer.run(name, tags=tags, needed=True) as run:
         inputs = dataset_of(test, task.test_source or task.source, text=task.text, label=task.label)
         mlflow.log_input(inputs, context="evaluation")
         evaluate_model(champion.uri, inputs, task)
-    return store.client().get_run(run.info.run_id)
+    return store.client().get_run(run.run_id)
 
 
 def answers_of(uri: str, label: str) -> Answer:

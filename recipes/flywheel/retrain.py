@@ -9,7 +9,7 @@ import warnings
 
 import click
 
-from mlflow_evalplus.cli.options import console, epilog
+from mlflow_evalplus.cli.options import console, echo, epilog
 from mlflow_evalplus.errors import EvalPlusError
 
 
@@ -54,7 +54,7 @@ def main(experiment: str, dataset: str, test: str, **options: object) -> None:
             mlflow.set_experiment(experiment)
         done = retrain(dataset, test, Settings(**options), say)  # type: ignore[arg-type]
     except EvalPlusError as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         sys.exit(1)
     for line in (*retrain_page.terminal(done), "", *words(done.series, done.comparison)):
         say(line)

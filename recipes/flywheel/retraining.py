@@ -24,11 +24,13 @@ from mlflow_evalplus.requirements import Requirements
 from mlflow_evalplus.results.training_data import Version
 from mlflow_evalplus.tracking import store
 from mlflow_evalplus.tracking.comparison_run import LoggedComparison, log_comparison
+from mlflow_evalplus.tracking.delivery import Delivery
+from mlflow_evalplus.tracking.destination import destination
 from mlflow_evalplus.tracking.items import Page, Table, headed
 from mlflow_evalplus.tracking.reader import load as load_run
 from mlflow_evalplus.tracking.recorded import record_baseline
 from mlflow_evalplus.tracking.series import Series, compare_runs
-from mlflow_evalplus.tracking.writer import TABLES, log_batch, log_files, tables_of
+from mlflow_evalplus.tracking.writer import gathering, send
 from recipes.classifiers.candidate import Candidate
 from recipes.classifiers.fit import Training, check
 from recipes.data import split as rows
@@ -227,8 +229,9 @@ def _compared(
         base = evaluated(champion, split.test, task, digest, {**tags, names.TAG_ITERATION: "1"})
     wanted = task.requirements if settings.requirements else None
     series = compare_runs([run], baseline=base, requirements=wanted)
-    record_baseline(series)
-    return run_id, series, log_comparison(series, project_run, tags=tags)
+    with gathering():
+        record_baseline(series)
+        return run_id, series, log_comparison(series, project_run, tags=tags)
 
 
 def _model_of(run_id: str) -> str:
@@ -238,14 +241,12 @@ def _model_of(run_id: str) -> str:
 
 def _log(done: Retrained) -> None:
     """Write page and table on the challenger's run and on the comparison, and the version of the data on the first."""
-    client, version = store.client(), done.version
+    version = done.version
+    known = {names.TAG_DATASET_VERSION: str(version.number), names.TAG_DATASET_DIGEST: version.digest}
+    params = {"dataset_version": str(version.number), "n_refused": str(done.n_refused)}
     page, table = Page(names.RETRAIN_PAGE, retrain_page.page(done)), measured.frame(done.parts)
-    with store.reaching():
+    with gathering():
         for run_id in (done.run_id, done.comparison.run_id):
-            run = client.get_run(run_id)
-            files = [headed(page, run.info.run_name or ""), Table(names.RETRAIN_TABLE, table)]
-            log_files(client, run_id, files)
-            log_batch(client, run_id, tags={TABLES: tables_of(run, files)})
-        known = {names.TAG_DATASET_VERSION: str(version.number), names.TAG_DATASET_DIGEST: version.digest}
-        params = {"dataset_version": str(version.number), "n_refused": str(done.n_refused)}
-        log_batch(client, done.run_id, params=params, tags=known)
+            run = destination(run_id)
+            of_data = Delivery(params=params, tags=known) if run_id == done.run_id else Delivery()
+            send(run, replace(of_data, files=[headed(page, run.name), Table(names.RETRAIN_TABLE, table)]))

@@ -15,10 +15,10 @@ from mlflow_evalplus import names
 from mlflow_evalplus.core.monitoring.monitor import monitor
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.render import figures
-from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking import writer
+from mlflow_evalplus.tracking.delivery import Delivery
 from mlflow_evalplus.tracking.items import Figure, File, Page, Table
 from mlflow_evalplus.tracking.monitoring import log_as_run
-from mlflow_evalplus.tracking.writer import log_batch, log_page
 from recipes.flywheel import BUDGET
 from recipes.flywheel import page as pages
 from recipes.flywheel.champion import Champion, find_champion
@@ -158,10 +158,10 @@ def _log(year: Year, project_run: str | None) -> str:
         Figure(names.FLYWHEEL_FIGURE, picture), Page(names.FLYWHEEL_REPORT, report),
         Table(names.FLYWHEEL_TABLE, year.lines.frame()),
     ]  # fmt: skip
-    with store.reaching(), mlflow.start_run(project_run, run_name=None if project_run else RUN_NAME) as run:
-        tags = {names.TAG_KIND: names.KIND_FLYWHEEL, names.TAG_SCHEMA_VERSION: str(names.SCHEMA_VERSION)}
-        log_page(run.info.run_id, Page(names.FLYWHEEL_PAGE, text), {**tags, "mlflow.runName": RUN_NAME}, files)
-        known = {} if project_run else {"budget": str(year.budget), "seed": str(year.seed)}
-        known |= {"phrase_share": str(SHARE), "phrase_purity": str(PURITY)}
-        log_batch(store.client(), run.info.run_id, params=known)
-        return str(run.info.run_id)
+    tags = {names.TAG_KIND: names.KIND_FLYWHEEL, names.TAG_SCHEMA_VERSION: str(names.SCHEMA_VERSION)}
+    known = {} if project_run else {"budget": str(year.budget), "seed": str(year.seed)}
+    known |= {"phrase_share": str(SHARE), "phrase_purity": str(PURITY)}
+    with writer.run(None if project_run else RUN_NAME, run_id=project_run) as run:
+        whole = Delivery(files, params=known, tags={**tags, "mlflow.runName": RUN_NAME})
+        writer.send(run, writer.page_with_note(Page(names.FLYWHEEL_PAGE, text), whole))
+        return run.run_id

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from mlflow_evalplus.cli.options import epilog
+from mlflow_evalplus.cli.options import echo, epilog
 from mlflow_evalplus.errors import EvalPlusError
 from recipes.flywheel.retrain import quieten
 from recipes.selection import CANDIDATES, QUESTIONS, REQUIREMENTS
@@ -44,7 +44,7 @@ def main(questions: str, candidates: str, requirements_file: str, repeats: str, 
             **{key: value or None for key, value in given.items()},  # type: ignore[arg-type]
         )  # fmt: skip
     except EvalPlusError as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         sys.exit(1)
 
 

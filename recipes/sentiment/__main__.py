@@ -9,7 +9,7 @@ import warnings
 
 import click
 
-from mlflow_evalplus.cli.options import epilog
+from mlflow_evalplus.cli.options import echo, epilog
 from mlflow_evalplus.errors import EvalPlusError
 
 
@@ -58,7 +58,7 @@ def main(**options: object) -> None:
     try:
         run(**{**options, "learning_curve": options["learning_curve"] == "true"})  # type: ignore[arg-type]
     except EvalPlusError as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         sys.exit(1)
 
 

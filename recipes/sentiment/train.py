@@ -20,9 +20,10 @@ from mlflow.data.pandas_dataset import PandasDataset
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.attribution.keyword_rules import load_rules
+from mlflow_evalplus.core.privacy.masking import mask
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.requirements import Requirements
-from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking import store, writer
 from mlflow_evalplus.tracking.comparison_run import LoggedComparison, log_comparison
 from mlflow_evalplus.tracking.learning_curve import log_learning_curve
 from mlflow_evalplus.tracking.recorded import record_baseline
@@ -125,8 +126,9 @@ def run_series(
         if lines:  # on the run, so that any later comparison says it too
             client.set_tag(series.runs[name].info.run_id, names.TAG_REMARK, "\n".join(lines))
     series = replace(series, runs={name: client.get_run(run.info.run_id) for name, run in series.runs.items()})
-    record_baseline(series)
-    return series, log_comparison(series, project_run, tags={names.TAG_SERIES: series_id})
+    with writer.gathering():
+        record_baseline(series)
+        return series, log_comparison(series, project_run, tags={names.TAG_SERIES: series_id})
 
 
 def iterate(
@@ -146,14 +148,14 @@ def iterate(
     with _work(candidate, rows, split, task, params) as work:
         if work.run_id:
             say(f"{candidate.name}: an interrupted training goes on, in its run {work.run_id}")
-        run = mlflow.start_run(
-            run_id=work.run_id, run_name=None if work.run_id else candidate.name, tags=dict(tags),
-            description=candidate.note,
+        opened = writer.run(
+            None if work.run_id else candidate.name, run_id=work.run_id, tags=tags, description=candidate.note,
+            needed=True,
         )  # fmt: skip
-        with run, TemporaryDirectory() as parent:
+        with opened as run, TemporaryDirectory() as parent:
             folder = Path(parent) / "model"
             folder.mkdir()
-            work.belongs_to(run.info.run_id)
+            work.belongs_to(run.run_id)
             mlflow.log_params(params)
             training = Training(
                 work.folder, task.seed, task.settings, task.rules if candidate.rules else (),
@@ -161,11 +163,17 @@ def iterate(
                 say=lambda line: say(f"{candidate.name}: {line}"),
             )  # fmt: skip
             known = fit(candidate, rows, folder, training)
-            mlflow.log_params({name: value for name, value in known.items() if name not in run.data.params})
-            model = log_model(candidate, folder, text=task.text, example=rows.texts[0])
+            mlflow.log_params({name: value for name, value in known.items() if name not in run.params})
+            model = log_model(candidate, folder, text=task.text, example=_example(rows, task))
             curve = _learning_curve(candidate, folder, rows, split, task, training) if task.learning_curve else ""
             _evaluate(candidate, model.model_uri, rows, split, task)
-        return str(run.info.run_id), curve
+        return run.run_id, curve
+
+
+def _example(rows: Rows, task: Task) -> str:
+    """Return the text that MLflow shows as the model's input: one of the rows, as far as texts are stored."""
+    text = rows.texts[0]
+    return {"full": text, "masked": mask(text)}.get(task.requirements.store_text, "a text")
 
 
 def _evaluate(candidate: Candidate, model_uri: str, rows: Rows, split: Split, task: Task) -> None:

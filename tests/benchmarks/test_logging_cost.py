@@ -19,7 +19,8 @@ from mlflow.entities import Metric, RunTag
 import mlflow_evalplus as ep
 from mlflow_evalplus import names
 from mlflow_evalplus.results import Evaluation
-from mlflow_evalplus.tracking import saved_view, writer
+from mlflow_evalplus.tracking import delivery, saved_view, writer
+from mlflow_evalplus.tracking.items import Table
 from mlflow_evalplus.tracking.series import compare_runs
 from tests.benchmarks.timing import medians
 from tests.browser import ui
@@ -75,7 +76,8 @@ def test_logging_costs_little_more_than_the_bare_calls(
 ) -> None:
     """Files, pages and metrics are made beforehand in both: what is timed is MLflow's part, with SQLite.
 
-    What we add is one reading of the run, for its name and for the tables that it lists already.
+    What we add is one reading of the run, for its name and for the tables that it lists already, and the file of the
+    spool that says what the upload belongs to.
     """
     client = mlflow.MlflowClient()
     experiment = mlflow.get_experiment_by_name("tests").experiment_id
@@ -83,7 +85,7 @@ def test_logging_costs_little_more_than_the_bare_calls(
     monkeypatch.setattr(writer, "describe", lambda *_: described)
     monkeypatch.setattr(writer, "_tags", lambda _: tags)
     monkeypatch.setattr(writer, "_data", lambda _: data)
-    monkeypatch.setattr(writer, "_write_files", lambda files, evaluation, folder: copy(folder))
+    monkeypatch.setattr(delivery, "_write_files", lambda files, evaluation, folder: copy(folder))
 
     def copy(folder: Path) -> None:
         shutil.copytree(rendered, folder, dirs_exist_ok=True)
@@ -101,10 +103,13 @@ def test_logging_costs_little_more_than_the_bare_calls(
         client.log_batch(
             run_id,
             metrics=[Metric(key, value, now, 0) for key, value in described[0].items()],
-            tags=[RunTag(key, value) for key, value in {**tags, writer.TABLES: listed, writer.IMAGES: "True"}.items()],
+            tags=[
+                RunTag(key, value) for key, value in {**tags, delivery.TABLES: listed, writer.IMAGES: "True"}.items()
+            ],
         )
 
-    listed = writer._tables(client.get_run(client.create_run(experiment).info.run_id), described[1])
+    paths = [item.path for item in described[1] if isinstance(item, Table)]
+    listed = delivery._tables_of(client.get_run(client.create_run(experiment).info.run_id), paths)
     pairs = 100
     runs = [client.create_run(experiment).info.run_id for _ in range(2 * pairs + 2)]
     written = list(runs)

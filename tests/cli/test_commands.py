@@ -328,7 +328,9 @@ def test_a_server_that_does_not_answer_is_one_line_without_the_password(cli: Cli
         assert doctor.code == 1
         assert re.search(r"FAIL store .*does not answer", doctor.out)
         assert SECRET not in doctor.out
-        assert [check["ok"] for check in cli("doctor", "--json").json] == [True, True, False]
+        checks = cli("doctor", "--json").json
+        assert [check["ok"] for check in checks] == [True, True, False, True]
+        assert "mlflow-evalplus resume" in checks[-1]["detail"]  # that of the file was evaluated, and is kept
     finally:
         mlflow.set_tracking_uri(store)
 

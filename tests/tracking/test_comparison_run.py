@@ -15,8 +15,9 @@ import mlflow_evalplus as ep
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import TrackingError
 from mlflow_evalplus.results import Evaluation
-from mlflow_evalplus.tracking import comparison_run, links, writer
+from mlflow_evalplus.tracking import comparison_run, delivery, links, writer
 from mlflow_evalplus.tracking.comparison_run import compared_digest, log_comparison, where_to_look, words
+from mlflow_evalplus.tracking.resume import resume
 from mlflow_evalplus.tracking.series import compare_runs
 from tests.tracking.test_series import logged
 
@@ -135,10 +136,10 @@ def test_a_run_id_of_the_environment_that_is_not_there_is_named(
 def test_a_refresh_that_fails_leaves_the_earlier_comparison(pair: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     first = log_comparison(compare_runs(pair))
 
-    def full(*given: Any) -> None:
+    def full(*given: Any, **options: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(comparison_run, "log_page", full)
+    monkeypatch.setattr(delivery, "perform", full)
     with pytest.raises(TrackingError, match="no space left"):
         log_comparison(compare_runs(pair))
     assert mlflow.get_run(first.run_id).info.status == "FINISHED"
@@ -147,16 +148,23 @@ def test_a_refresh_that_fails_leaves_the_earlier_comparison(pair: list[Run], mon
 def test_a_comparison_that_cannot_be_written_leaves_a_failed_run(
     pair: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*given: Any) -> None:
+    def full(*given: Any, **options: Any) -> None:
         raise OSError("no space left on device")
 
     series = compare_runs(pair)
-    monkeypatch.setattr(comparison_run, "log_page", full)
-    with pytest.raises(TrackingError, match="no space left"):
-        log_comparison(series)
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "perform", full)
+        with pytest.raises(TrackingError, match="no space left"):
+            log_comparison(series)
     client = mlflow.MlflowClient()
-    statuses = {run.info.run_name: run.info.status for run in client.search_runs([pair[0].info.experiment_id])}
-    assert statuses == {"old": "FINISHED", "new": "FINISHED", "comparison": "FAILED"}
+
+    def statuses() -> dict[str, str]:
+        return {run.info.run_name: run.info.status for run in client.search_runs([pair[0].info.experiment_id])}
+
+    assert statuses() == {"old": "FINISHED", "new": "FINISHED", "comparison": "FAILED"}
+    resume()
+    assert statuses()["comparison"] == "FINISHED"
+    assert log_comparison(series).run_id == comparisons()[0].info.run_id
 
 
 def test_a_comparison_without_a_view_is_still_a_comparison(pair: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,9 @@ import mlflow_evalplus as ep
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import TrackingError
 from mlflow_evalplus.tracking import monitoring
-from mlflow_evalplus.tracking.writer import log_steps
+from mlflow_evalplus.tracking.delivery import Delivery
+from mlflow_evalplus.tracking.destination import destination
+from mlflow_evalplus.tracking.writer import send
 from tests.render import monitored
 
 
@@ -64,10 +66,11 @@ def test_a_logged_log_has_a_step_for_each_window_and_its_files(store: str) -> No
         ep.log_monitoring(found, "0" * 32)
 
     client.set_tag(other, names.TAG_KIND, names.KIND_EVALUATION)
-    with pytest.raises(TrackingError, match="is of kind 'evaluation'; log the monitor into a run of its own"):
+    with pytest.raises(TrackingError, match="is of kind 'evaluation'; log a monitor into a run of its own"):
         ep.log_monitoring(found, other)
 
-    log_steps(client, other, {step: {f"m{i}": step + i for i in range(400)} for step in range(1, 4)})  # in two calls
+    steps = {step: {f"m{i}": step + i for i in range(400)} for step in range(1, 4)}  # in two calls
+    send(destination(other), Delivery(steps=steps))
     for i in (0, 200, 399):
         assert [(one.step, one.value) for one in client.get_metric_history(other, f"m{i}")] == [
             (step, step + i) for step in (1, 2, 3)

@@ -110,7 +110,8 @@ def test_the_difference_against_the_baseline_is_written_on_each_run(store: str, 
     old, new = (logged(name, frame, share, requirements=NOT_WORSE) for name, share in (("old", 0), ("new", 0.5)))
     series = compare_runs([old, new])
     record_baseline(series)
-    record_baseline(series)
+    record_baseline(compare_runs([mlflow.get_run(run.info.run_id) for run in (old, new)]))
+    assert len(mlflow.MlflowClient().get_metric_history(new.info.run_id, "delta/accuracy")) == 1
     first, second = (mlflow.get_run(run.info.run_id) for run in (old, new))
     assert not [key for key in first.data.metrics if key.startswith("compare/")]
     key = f"compare/{old.info.run_id[:8]}"

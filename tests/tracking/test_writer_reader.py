@@ -23,8 +23,8 @@ from mlflow_evalplus import names
 from mlflow_evalplus.errors import ComparisonError, TrackingError
 from mlflow_evalplus.results import Estimate, Evaluation, Footprint, Latency
 from mlflow_evalplus.tracking import record
+from mlflow_evalplus.tracking.delivery import log_data
 from mlflow_evalplus.tracking.reader import find_runs
-from mlflow_evalplus.tracking.writer import log_data
 from tests.generated import inputs
 
 ROOT_FILES = {

@@ -64,7 +64,7 @@ def columns_of(
         usual = wanted.slices if wanted else ()
         slices = [name for name in usual if name in known or name in derived_slices(usual, known)]
     if scores is None:
-        scores = {name.removeprefix(SCORE): name for name in known if name.startswith(SCORE)}
+        scores = {name.removeprefix(SCORE): name for name in known if str(name).startswith(SCORE)}
     label = columns.label or (task.label if task and task.label in known else None)
     text = columns.text or (task.text_column if task else "text")
     found = replace(columns, text=text, label=label, scores=dict(scores), slices=tuple(dict.fromkeys(slices)))

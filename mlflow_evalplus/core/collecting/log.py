@@ -21,7 +21,7 @@ from mlflow_evalplus.core.columns import (
     strings,
 )
 from mlflow_evalplus.core.data.duplicates import plain_texts
-from mlflow_evalplus.core.data.rows import codes_of
+from mlflow_evalplus.core.data.rows import codes_of, is_number
 from mlflow_evalplus.core.data.texts import is_blank
 from mlflow_evalplus.core.text import derived_slices, text_slice
 from mlflow_evalplus.core.tokens import Bools
@@ -142,7 +142,7 @@ def read_log(frame: Any, columns: LogColumns) -> Log:
     derived = derived_slices(columns.slices, column_names(frame))
     given = [name for name in columns.slices if name not in derived]
     roles = [columns.text, columns.prediction, columns.challenger, columns.label, columns.time]
-    table = _table(frame, [*(name for name in roles if name), *columns.scores.values(), *given])
+    table = select(frame, [*(name for name in roles if name), *columns.scores.values(), *given])
     n = table.num_rows
     if not n:
         raise DataError("the log has no rows; there is nothing to collect from")
@@ -169,16 +169,6 @@ def read_log(frame: Any, columns: LogColumns) -> Log:
         None if margin is None else margin[order], None if time is None else time.take(places),
         {name: _one_chunk(values.take(places)) for name, values in sliced.items()},
     )  # fmt: skip
-
-
-def _table(frame: Any, columns: Sequence[str]) -> pa.Table:
-    try:
-        return select(frame, columns)
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"the log holds half a character, {error.object[error.start : error.end]!r}, which no file can hold: "
-            "replace it, or read the log again in its own encoding"
-        ) from None
 
 
 def _times(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -223,7 +213,8 @@ def _margins(table: pa.Table, scores: Mapping[str, str]) -> FloatArray | None:
         given = table[column]
         if pa.types.is_floating(given.type):
             given = pc.if_else(pc.is_nan(given), None, given)
-        own = np.asarray(convert(f"{SCORE}{label}", given.fill_null(0), column).to_numpy(), dtype=np.float64)
+        filled = given.fill_null(0) if is_number(given.type) else given  # what is no number is refused by `convert`
+        own = np.asarray(convert(f"{SCORE}{label}", filled, column).to_numpy(), dtype=np.float64)
         if len(scores) == 1:
             second = 1 - own
         missing = pc.is_null(given).to_numpy()

@@ -8,14 +8,19 @@ import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.collecting.queue_sheet import csv_text
 from mlflow_evalplus.core.collecting.queue_sheet import shown as shown
-from mlflow_evalplus.errors import DataError, did_you_mean
-from mlflow_evalplus.results.queue import Queue, QueuedCase, ReasonCount
+from mlflow_evalplus.core.json_text import loads
+from mlflow_evalplus.errors import DataError, did_you_mean, shorten
+from mlflow_evalplus.limits import WHOLE, read_at_most
+from mlflow_evalplus.results.queue import Queue, QueuedCase
 
 CSV_NAME, JSONL_NAME = "queue.csv", "queue.jsonl"
 KIND = "queue"
@@ -189,15 +194,27 @@ def read_queue(path: str | Path) -> Queue:
         for key in ("weight", "margin"):
             given[key] = math.nan if given.get(key) is None else given[key]
         try:
-            cases.append(QueuedCase(**{**given, "reasons": tuple(given["reasons"])}))
-        except (TypeError, KeyError):
-            raise DataError(f"line {number} of {str(path)!r} is no case of a queue; it holds {sorted(row)}") from None
+            cases.append(_adapter(QueuedCase).validate_python(given))
+        except ValidationError as error:
+            raise DataError(f"line {number} of {str(path)!r} is no case of a queue; it holds {shorten(sorted(row))} "
+                            f"({_first(error)})") from None  # fmt: skip
     more = {f.name: head[f.name] for f in fields(Queue) if f.name in head and f.name not in ("cases", "reasons")}
-    more = {key: tuple(map(str, value)) if isinstance(value, list) else value for key, value in more.items()}
     try:
-        return Queue(tuple(cases), reasons=tuple(ReasonCount(**reason) for reason in head["reasons"]), **more)
-    except (TypeError, KeyError):
-        raise DataError(f"line 1 of {str(path)!r} is no header of a queue; it holds {sorted(head)}") from None
+        queue: Queue = _adapter(Queue).validate_python({"reasons": head.get("reasons"), **more, "cases": cases})
+    except ValidationError as error:
+        raise DataError(f"line 1 of {str(path)!r} is no header of a queue; it holds {shorten(sorted(head))} "
+                        f"({_first(error)})") from None  # fmt: skip
+    return queue
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors()[0]
+    return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
 
 
 def is_queue(path: str | Path) -> bool:
@@ -213,7 +230,7 @@ def is_queue(path: str | Path) -> bool:
 
 def _header(line: bytes) -> dict[str, Any] | None:
     try:
-        head = json.loads(line.decode("utf-8-sig"))
+        head = loads(line.decode("utf-8-sig"))
     except ValueError:
         return None
     return head if isinstance(head, dict) and head.get("kind") == KIND and "schema_version" in head else None
@@ -225,7 +242,7 @@ def _read(path: str | Path) -> tuple[dict[str, Any], list[tuple[int, dict[str, A
     if not file.is_file():
         near = [p.name for p in file.parent.glob("*.jsonl")] if file.parent.is_dir() else []
         raise DataError(f"there is no queue {str(file)!r}.{did_you_mean(file.name, near)}")
-    lines = file.read_bytes().split(b"\n")
+    lines = read_at_most(file, WHOLE, "is it the right file?").split(b"\n")
     head = _header(lines[0])
     if head is None:
         hint = f"; {JSONL_NAME}, written beside it, is" if file.suffix == ".csv" else ""
@@ -237,7 +254,7 @@ def _read(path: str | Path) -> tuple[dict[str, Any], list[tuple[int, dict[str, A
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = loads(line)
         except ValueError:
             raise DataError(f"line {number} of {str(file)!r} is no JSON; is the file whole?") from None
         if not isinstance(row, dict):

@@ -18,21 +18,34 @@ AFTER_VOTES = ("adjudicated", "note")
 def shown(text: str) -> str:
     r"""Return a text as it stands in the cell of a CSV file: no spreadsheet takes it for a formula.
 
-    Control characters are left out, line ends are ``\n``, and what goes beyond 32,000 characters is cut, which the
-    cell says. Where the first thing to be seen is one of ``= + - @``, half or full width, or the text begins with a
-    tab, a line end or an apostrophe, an apostrophe goes before it. So two texts are shown alike only if they differ
-    in nothing but control characters, line ends, or what was cut: one apostrophe taken away gives the text again.
+    What goes beyond 32,000 characters is cut, which the cell says; all else is as in `guarded`.
 
     Examples
     --------
     >>> shown("=1+1"), shown("'=1+1"), shown("1+1")
     ("'=1+1", "''=1+1", '1+1')
     """
+    return _cut(guarded(text))
+
+
+def guarded(text: str) -> str:
+    r"""Return a text of which no spreadsheet makes a formula.
+
+    Control characters are left out, and line ends are ``\n``. Where the first thing to be seen is one of ``= + - @``,
+    half or full width, or the text begins with a tab, a line end or an apostrophe, an apostrophe goes before it. So two
+    texts are shown alike only if they differ in nothing but control characters and line ends: one apostrophe taken away
+    gives the text again.
+
+    Examples
+    --------
+    >>> guarded("@home"), guarded("at home")
+    ("'@home", 'at home')
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
     first = next((c for c in text if not (c.isspace() or unicodedata.category(c) == "Cf")), "")
-    guarded = text[:1] in ("'", "\t", "\n") or (first and first in FORMULA)
-    return _cut(f"'{text}" if guarded else text)
+    risky = text[:1] in ("'", "\t", "\n") or (first and first in FORMULA)
+    return f"'{text}" if risky else text
 
 
 def _cut(text: str) -> str:

@@ -66,7 +66,9 @@ class Measurement:
         ends = (first[0].start, first[-1].end) if first else ("", "")
         reference = self._measured("reference", *ends, part=0)
         found = tuple(self._window(part, span) for part, span in enumerate(self.spans, start=1))
-        return Monitoring(reference, found, self.wanted.confidence, tuple(self._notes()), self.log.scored)
+        table = self.log.rows.table
+        texts = table["text"] if "text" in table.column_names else None
+        return Monitoring(reference, found, self.wanted.confidence, tuple(self._notes()), self.log.scored, texts)
 
     @property
     def spans(self) -> list[Span]:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlflow_evalplus import requirements as asked
 from mlflow_evalplus.core.columns import column_names, require_columns
-from mlflow_evalplus.core.monitoring.log import Columns, read_log
+from mlflow_evalplus.core.monitoring.log import Columns, LogRows, read_log
 from mlflow_evalplus.core.monitoring.measurement import Measurement
 from mlflow_evalplus.core.monitoring.windows import Windows, cut
+from mlflow_evalplus.core.privacy.answers import FEW, stored_answers
 from mlflow_evalplus.core.text import TEXT_SLICES
 from mlflow_evalplus.errors import ColumnNotFound, DataError, did_you_mean, shorten
 from mlflow_evalplus.requirements import Requirements
@@ -99,12 +102,28 @@ def monitor(
     columns = replace(columns, slices=(*columns.slices, *_gated(log, wanted, columns)))
     reference = _reference(reference)
     given = None if isinstance(reference, int) else reference
-    rows = read_log(log, given, columns, wanted.task.labels)
+    rows = _stored_answers(read_log(log, given, columns, wanted.task.labels), wanted, columns)
     windows = cut(rows.times, wanted.monitor.window, len(rows.rows) - rows.n_reference)
     n_first = 0
     if given is None:
         n_first = _n_first(reference if isinstance(reference, int) else wanted.monitor.reference, windows)
     return Measurement(rows, windows, n_first, wanted, str(columns.label), seed).monitoring()
+
+
+def _stored_answers(log: LogRows, wanted: Requirements, columns: Columns) -> LogRows:
+    """Return a log whose answers are labels or ``(other)``, where texts are not kept: an answer may repeat its text.
+
+    Labels are those that are declared, occur as labels or have scores; where there are none, what several rows answer.
+    """
+    if wanted.store_text == "full":
+        return log
+    said = log.rows.table["label"].filter(pa.array(log.known)).cast(pa.string())
+    labels = set(wanted.task.labels) or {*columns.scores, *said.unique().to_pylist()}
+    if not labels:
+        answers = pc.value_counts(log.rows.table["prediction"].cast("string")).to_pylist()
+        labels = {one["values"] for one in answers if one["counts"] >= FEW}
+    rows = replace(log.rows, labels=tuple(label for label in log.rows.labels if label in labels))
+    return replace(log, rows=stored_answers(rows, wanted.store_text))
 
 
 def _wanted(

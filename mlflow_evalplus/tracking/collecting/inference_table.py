@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.tracking.collecting.payloads import Row, answered, parsed, requested
 from mlflow_evalplus.tracking.collecting.rows import frame_of, iso, notes_of, paired
 
 PAYLOAD = ("request", "response")  # by these columns such a table is known
 TIMES = ("timestamp_ms", "request_time", "databricks_request_time")
+LATEST_MS = pd.Timestamp.max.value // 1_000_000  # in the year 2262; as long before 1970
 DONE = ("200", "nan", "None", "")
 
 
@@ -30,7 +32,7 @@ def from_inference_table(
     Raises
     ------
     DataError
-        No request holds a text that was answered.
+        No request holds a text that was answered; a time is none.
     """
     rest = table.drop(columns=[*PAYLOAD, *(time for time in TIMES if time in table)])
     plain = [c for c in rest.columns if not rest[c].map(lambda value: isinstance(value, (dict, list))).any()]
@@ -53,6 +55,12 @@ def _times(table: pd.DataFrame) -> list[str]:
     if name is None:
         return [""] * len(table)
     if pd.api.types.is_numeric_dtype(table[name]):
+        beyond = table[name].abs() > LATEST_MS
+        if beyond.any():
+            row = int(beyond.to_numpy().argmax())
+            raise DataError(
+                f"{name!r} holds {table[name].iloc[row]:g} in row {row:,} (from 0); give milliseconds since 1970"
+            )
         return [iso(value) if value == value else "" for value in table[name].tolist()]
     if pd.api.types.is_datetime64_any_dtype(table[name]):
         utc = pd.to_datetime(table[name], utc=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from mlflow_evalplus.core.json_text import loads
 
 Row = dict[str, Any]
 ROWS = ("dataframe_records", "instances", "inputs", "model_input", "data", "input")  # hold the rows, or one
@@ -25,8 +26,8 @@ def parsed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        said = json.loads(value)
-    except (ValueError, RecursionError):
+        said = loads(value)
+    except ValueError:
         return value
     return said if said is None or isinstance(said, (str, list, dict)) else value
 

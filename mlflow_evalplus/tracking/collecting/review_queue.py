@@ -14,6 +14,7 @@ from mlflow.entities import Trace
 from mlflow.exceptions import MlflowException
 
 from mlflow_evalplus import names
+from mlflow_evalplus.asking.secrets import hidden
 from mlflow_evalplus.core.collecting.queue_files import annotator_columns
 from mlflow_evalplus.errors import TrackingError, shorten
 from mlflow_evalplus.results.queue import Queue, QueuedCase
@@ -106,7 +107,7 @@ def make_review_queues(
         return ReviewQueues((), "", missing.format(error))
     except (MlflowException, ImportError, AttributeError, NotImplementedError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return ReviewQueues((), "", missing.format(f"MLflow answered: {why}"))
+        return ReviewQueues((), "", missing.format(f"MLflow answered: {hidden(why)}"))
     made = tuple(f"{name} {one}" for one in called)
     link = f"{links.server()}/#/experiments/{experiment_id}/review-queue"
     shown = f" {seen:,} are traces of the log and show what the model said: the files do not." if seen else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,21 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag, Run
-from mlflow.tracking import MlflowClient
 
 from mlflow_evalplus import names
 from mlflow_evalplus.core.collecting.queue_files import annotator_columns, jsonl_text, labels_of, read_queue
 from mlflow_evalplus.core.collecting.queue_sheet import csv_text
+from mlflow_evalplus.core.privacy.flywheel import stored_queue
 from mlflow_evalplus.errors import TrackingError, did_you_mean, shorten
 from mlflow_evalplus.render import queue as pages
+from mlflow_evalplus.requirements import StoreText
 from mlflow_evalplus.results.queue import Queue
-from mlflow_evalplus.tracking import links, store
+from mlflow_evalplus.tracking import links, store, writer
 from mlflow_evalplus.tracking.collecting.rows import Log
+from mlflow_evalplus.tracking.delivery import Delivery
+from mlflow_evalplus.tracking.destination import Destination, destination
 from mlflow_evalplus.tracking.items import File, Page
-from mlflow_evalplus.tracking.writer import log_batch, log_data, log_page
+from mlflow_evalplus.tracking.writer import page_with_note, send
 
 NAME = "queue"
 
@@ -52,6 +54,7 @@ def log_queue(
     annotators: int = 2,
     params: Mapping[str, object] | None = None,
     log: Log | None = None,
+    store_text: StoreText = "full",
 ) -> LoggedQueue:
     """Log a queue as a run: its page, which is the run's description too, both files, and how many cases of which kind.
 
@@ -70,44 +73,40 @@ def log_queue(
         What was asked.
     log : Log, optional
         The production log, listed as the run's input.
+    store_text : str
+        What is stored of the texts: ``full``, ``masked``, ``hash`` or ``none``.
 
     Raises
     ------
     TrackingError
         MLflow does not answer or refuses.
     """
+    queue = stored_queue(queue, store_text, labels)
     labels = list(labels) or labels_of(queue)
     files = (
         Page(names.QUEUE_CSV, csv_text(queue, annotator_columns(annotators))),
         Page(names.QUEUE_JSONL, jsonl_text(queue, labels)),
     )
-    with store.reaching():
-        client = store.client()
-        if run_id:
-            return _logged(client, client.get_run(run_id), queue, files, labels, params, log)
-        if experiment and "MLFLOW_RUN_ID" not in os.environ and mlflow.active_run() is None:
-            mlflow.set_experiment(experiment)
-        with mlflow.start_run(run_name=NAME, nested=mlflow.active_run() is not None) as run:
-            return _logged(client, run, queue, files, labels, params, log)
+    if run_id:
+        return _logged(destination(run_id), queue, files, labels, params, log)
+    with writer.run(NAME, experiment=experiment if mlflow.active_run() is None else None) as run:
+        return _logged(run, queue, files, labels, params, log)
 
 
 def _logged(
-    client: MlflowClient,
-    run: Run,
+    run: Destination,
     queue: Queue,
     files: Sequence[File],
     labels: Sequence[str],
     params: Mapping[str, object] | None,
     log: Log | None,
 ) -> LoggedQueue:
-    run_id = run.info.run_id
     tags = {names.TAG_KIND: names.KIND_QUEUE, names.TAG_SCHEMA_VERSION: str(names.SCHEMA_VERSION)}
-    log_page(run_id, Page(names.QUEUE_PAGE, pages.page(queue, labels)), tags, files)
     asked = {"seed": queue.seed, **({"log": log.source, "log_digest": log.digest} if log else {}), **(params or {})}
-    log_batch(client, run_id, _metrics(queue), params={key: str(value) for key, value in asked.items()})
-    if log:
-        log_data(client, run_id, _data(log))
-    return LoggedQueue(run_id, run.info.experiment_id, links.artifact_page(run, names.QUEUE_PAGE))
+    known = {key: str(value) for key, value in asked.items()}
+    whole = Delivery(files, metrics=_metrics(queue), params=known, tags=tags, data=_data(log) if log else None)
+    send(run, page_with_note(Page(names.QUEUE_PAGE, pages.page(queue, labels)), whole))
+    return LoggedQueue(run.run_id, run.made.info.experiment_id, links.artifact_page(run.made, names.QUEUE_PAGE))
 
 
 def _metrics(queue: Queue) -> dict[str, float]:

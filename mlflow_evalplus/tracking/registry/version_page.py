@@ -68,7 +68,8 @@ def description(run: Run, evaluation: Evaluation, event: Event, baseline: Run | 
     ]
     source = (
         f"Promoted {when} from run {markdown.escape(run.info.run_name)} (`{run.info.run_id}`); "
-        f"requirements `{digest}`; test data `{evaluation.data_digest}`, {evaluation.n:,} examples."
+        f"requirements {markdown.code(digest)}; test data {markdown.code(evaluation.data_digest)}, "
+        f"{evaluation.n:,} examples."
     )
     start = "\n\n".join(fact for fact in opening if fact)
     return f"{start}\n\n{cut(summary.page(evaluation), MAX_LENGTH - len(start) - len(source) - 4)}\n\n{source}"
@@ -90,7 +91,9 @@ def _beside(run: Run, baseline: Run | None) -> str:
 
 def _asked(run: Run, digest: str) -> str:
     logged = run.data.tags.get(names.TAG_REQUIREMENTS_DIGEST, "none")
-    return f"Held against requirements `{digest}`; the run was logged with `{logged}`" if digest != logged else ""
+    if digest == logged:
+        return ""
+    return f"Held against requirements {markdown.code(digest)}; the run was logged with {markdown.code(logged)}"
 
 
 def cut(page: str, limit: int) -> str:

@@ -20,6 +20,7 @@ NAME = "evalplus-answers"
 MODEL_TYPES = ("question-answering", "text")
 CONFIG_KEYS = (
     "questions", "id", "text", "type", "dimension", "tags", "requirements", "scorers", "candidate", "extra_columns",
+    "store_text",
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ class AnswersEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is untyp
     with ``dimension`` and ``tags`` (columns), so that the rows become questions and the targets what is right; and
     ``text`` (the column of the question), ``requirements`` (its section ``selection:``), ``scorers`` (your own, as in
     `select`), ``candidate`` (its name in the pages; ``model``), ``extra_columns`` (a data frame of columns that
-    `feature_names` hides).
+    `feature_names` hides), ``store_text`` (``full``, ``masked``, ``hash`` or ``none``: what is stored of the texts).
     """
 
     name = NAME
@@ -60,13 +61,18 @@ class AnswersEvaluator(ModelEvaluator):  # type: ignore[misc]  # mlflow is untyp
         With a `model_id` MLflow itself logs the metrics that are returned, attached to model and data set; so they are
         not logged twice.
         """
-        from mlflow_evalplus.tracking.selection.confusing import log_confusion
+        from mlflow_evalplus import requirements as asked
+        from mlflow_evalplus.tracking.evaluator import of_model
         from mlflow_evalplus.tracking.selection.runs import log_candidate
 
-        selection, questions = selection_of(model, dataset, dict(evaluator_config or {}), predictions)
+        config = dict(evaluator_config or {})
+        wanted = asked.changed(asked.load(config.get("requirements")), store_text=config.get("store_text"))
+        selection, questions = selection_of(model, dataset, config, predictions)
         candidate = selection.candidates[0]
-        metrics = log_candidate(selection, candidate.name, questions, run_id, with_metrics=model_id is None)
-        log_confusion(candidate, questions, run_id)
+        metrics = log_candidate(
+            selection, candidate.name, questions, run_id, with_confusion=True,
+            by_mlflow=of_model(model_id, dataset), store_text=wanted.store_text,
+        )  # fmt: skip
         return EvaluationResult(metrics=metrics, artifacts={}, run_id=run_id)
 
 
@@ -76,7 +82,7 @@ def selection_of(
     """Score a model (or its answers) on an MLflow ``EvaluationDataset``, without logging: a selection of one."""
     from mlflow_evalplus import requirements as asked
     from mlflow_evalplus.errors import DataError
-    from mlflow_evalplus.tracking.evaluator import rows_of
+    from mlflow_evalplus.tracking.evaluator_rows import rows_of
     from mlflow_evalplus.tracking.selection import answers_data as data
 
     data.check_keys(config, (*CONFIG_KEYS, *MLFLOW_KEYS), NAME)

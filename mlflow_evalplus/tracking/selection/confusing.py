@@ -10,29 +10,22 @@ from mlflow_evalplus.core.questions.question import Question, QuestionSet
 from mlflow_evalplus.core.scorers.exact import normal
 from mlflow_evalplus.render import confusion
 from mlflow_evalplus.results import CandidateResult, Item
-from mlflow_evalplus.tracking import store
-from mlflow_evalplus.tracking.items import Figure, Page, headed
-from mlflow_evalplus.tracking.writer import log_files
+from mlflow_evalplus.tracking.items import Figure, File, Page, headed
 
 KINDS = ("label", "choice")  # the first that is there
 
 
-def log_confusion(candidate: CandidateResult, questions: QuestionSet, run_id: str) -> bool:
-    """Log page and picture of the confusion matrix into a run; False where there are no labels and no choices.
+def confusion_files(candidate: CandidateResult, questions: QuestionSet, run_name: str) -> list[File]:
+    """Return page and picture of the confusion matrix; nothing where there are no labels and no choices.
 
     Only questions with one right answer are counted, and only those that were answered.
     """
     rows = rows_of(candidate, questions)
     if rows.empty:
-        return False
+        return []
     found = evaluate(rows, label="label", slices=())
-    with store.reaching():
-        client = store.client()
-        name = client.get_run(run_id).info.run_name or ""
-        page = Page(names.CONFUSION_PAGE, confusion.page(found.confusion))
-        files = [headed(page, name), headed(Figure(names.CONFUSION_FIGURE, found.confusion.figure()), name)]
-        log_files(client, run_id, files)
-    return True
+    page = Page(names.CONFUSION_PAGE, confusion.page(found.confusion))
+    return [headed(page, run_name), headed(Figure(names.CONFUSION_FIGURE, found.confusion.figure()), run_name)]
 
 
 def rows_of(candidate: CandidateResult, questions: QuestionSet) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.core.questions.question import Message, Question
 from mlflow_evalplus.core.questions.request import Request
 from mlflow_evalplus.results.answers import Answer
@@ -68,7 +69,7 @@ def read_told(answer: Answer | None) -> tuple[Any, str]:
     if answer is None or answer.text is None:
         return None, answer.message if answer else ""
     try:
-        told = json.loads(answer.text)
+        told = loads(answer.text)
         return told.get("verdict"), str(told.get("why", ""))
     except (ValueError, AttributeError):
         return None, f"unusable: {answer.text[:MAX_WHY]}"

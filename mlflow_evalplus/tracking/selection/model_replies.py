@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mlflow_evalplus.asking.secrets import hidden
 from mlflow_evalplus.errors import DataError, EvalPlusError, shorten
 from mlflow_evalplus.results.answers import Answer
 
@@ -57,7 +58,8 @@ def without_prompt(answer: Answer, prompt: str) -> Answer:
 def brief(error: Exception) -> str:
     """Return an error's kind and first line, at most 300 characters."""
     first = next(iter(str(error).splitlines()), "")
-    return (str(error) if isinstance(error, EvalPlusError) else f"{type(error).__name__}: {first}")[:MAX_MESSAGE]
+    said = str(error) if isinstance(error, EvalPlusError) else f"{type(error).__name__}: {first}"
+    return hidden(said)[:MAX_MESSAGE]
 
 
 def read_reply(raw: Any) -> Reply:

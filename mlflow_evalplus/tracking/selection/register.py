@@ -24,7 +24,7 @@ from mlflow_evalplus.asking.recorded import Recorded
 from mlflow_evalplus.errors import TrackingError, did_you_mean, shorten
 from mlflow_evalplus.render import markdown, selection_candidate
 from mlflow_evalplus.results import Selection
-from mlflow_evalplus.tracking import store
+from mlflow_evalplus.tracking import store, writer
 from mlflow_evalplus.tracking.registry import ledger, model_page, rules, version_page, versions
 from mlflow_evalplus.tracking.registry.events import CHALLENGER, CHAMPION, PROMOTE, Event
 from mlflow_evalplus.tracking.registry.promotion import Promotion
@@ -178,7 +178,7 @@ def _version(
 def log_endpoint(config: Mapping[str, Any], run_id: str) -> str:
     """Log an endpoint as a model from code into a run; return its URI."""
     needed = [f"{package}=={installed(package)}" for package in PACKAGES]
-    with mlflow.start_run(run_id=run_id, nested=mlflow.active_run() is not None), warnings.catch_warnings():
+    with writer.run(run_id=run_id, needed=True), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # MLflow's remark that there is no example of the input
         info = mlflow.pyfunc.log_model(
             name=MODEL_NAME, python_model=str(Path(endpoint_model.__file__)), model_config=dict(config),
@@ -240,7 +240,7 @@ def _description(selection: Selection, wanted: str, run: Run, event: Event) -> s
     ]
     source = (
         f"Registered {event.at:%Y-%m-%d %H:%M UTC} from run {markdown.escape(run.info.run_name)} "
-        f"(`{run.info.run_id}`); questions `{selection.digest}`, {selection.n:,} of them."
+        f"(`{run.info.run_id}`); questions {markdown.code(selection.digest)}, {selection.n:,} of them."
     )
     start = "\n\n".join(fact for fact in opening if fact)
     summary = selection_candidate.summary(selection, wanted)

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import mlflow
-from mlflow.entities import Run
-from mlflow.tracking import MlflowClient
+from mlflow.entities import DatasetInput
+from mlflow.exceptions import MlflowException
 
 from mlflow_evalplus import names
+from mlflow_evalplus.core.privacy.selection import stored_selection
 from mlflow_evalplus.core.questions.question import QuestionSet
-from mlflow_evalplus.errors import TrackingError
 from mlflow_evalplus.render import selection as pages
 from mlflow_evalplus.render import selection_candidate, selection_figure, selection_report, selection_tables
+from mlflow_evalplus.requirements import StoreText
 from mlflow_evalplus.results import CandidateResult, Selection, bounds_columns
-from mlflow_evalplus.tracking import links, store
+from mlflow_evalplus.tracking import links, store, writer
+from mlflow_evalplus.tracking.delivery import Delivery, OfModel
+from mlflow_evalplus.tracking.destination import Destination, destination
 from mlflow_evalplus.tracking.items import Figure, File, Page, Table, headed
 from mlflow_evalplus.tracking.record import strict
 from mlflow_evalplus.tracking.selection.answers import answers_file
+from mlflow_evalplus.tracking.selection.confusing import confusion_files
 from mlflow_evalplus.tracking.selection.traces import log_failures
-from mlflow_evalplus.tracking.writer import NOTE, TABLES, data_input, log_batch, log_data, log_files, tables_of
+from mlflow_evalplus.tracking.writer import NOTE
 
 SECTION = "selection"
 NAME = "selection"
@@ -44,7 +47,7 @@ class LoggedSelection:
 
 def log_selection(
     selection: Selection, questions: QuestionSet, *, run_name: str | None = None, experiment: str | None = None,
-    traces: int = 20,
+    traces: int = 20, store_text: StoreText = "full",
 ) -> LoggedSelection:  # fmt: skip
     """Log a selection as a run, and every candidate as a child of it.
 
@@ -59,36 +62,45 @@ def log_selection(
         Of the run; ``selection`` and MLflow's present one by default. Inside ``mlflow run`` the experiment is its.
     traces : int
         How many failed questions of each candidate become traces, those that cost most first.
+    store_text : str
+        What is stored of the texts: ``full``, ``masked``, ``hash`` or ``none``.
 
     Raises
     ------
     TrackingError
         MLflow does not answer or refuses.
     """
-    with store.reaching():
-        client = store.client()
-        if experiment and "MLFLOW_RUN_ID" not in os.environ:
-            mlflow.set_experiment(experiment)
-        data = data_input(Path(selection.source).stem or "questions", selection.digest, COLUMNS, selection.n)
-        children = {}
-        with mlflow.start_run(run_name=run_name or NAME) as run:
-            for candidate in reversed(selection.candidates):  # MLflow lists the newest first: the best comes last
-                with mlflow.start_run(run_name=candidate.name, nested=True) as child:
-                    log_candidate(selection, candidate.name, questions, child.info.run_id)
-                    log_data(client, child.info.run_id, data)
-                    log_failures(candidate, questions, limit=traces)
-                    children[candidate.name] = str(child.info.run_id)
-            _log_whole(client, client.get_run(run.info.run_id), selection, questions)
-            log_data(client, run.info.run_id, data)
+    selection, questions = stored_selection(selection, questions, store_text)
+    children = {}
+    with writer.gathering(), writer.run(run_name or NAME, experiment=experiment) as run:
+        for candidate in reversed(selection.candidates):  # MLflow lists the newest first: the best comes last
+            with writer.run(candidate.name) as child:
+                what = _of_candidate(child, selection, candidate, questions)
+                if writer.send(child, replace(what, data=_data(selection))):
+                    with suppress(MlflowException, OSError), store.briefly():  # the tables say the same
+                        log_failures(candidate, questions, limit=traces)
+                children[candidate.name] = child.run_id
+        writer.send(run, _whole(run, selection, questions))
     by_utility = {candidate.name: children[candidate.name] for candidate in selection.candidates}
     return LoggedSelection(
-        str(run.info.run_id), by_utility, links.artifact_page(run, names.SELECTION_REPORT),
-        links.compare_page(links.server(), list(by_utility.values()), [run.info.experiment_id]),
+        run.run_id, by_utility, links.artifact_page(run.made, names.SELECTION_REPORT),
+        links.compare_page(links.server(), list(by_utility.values()), [run.made.info.experiment_id]),
     )  # fmt: skip
 
 
+def _data(selection: Selection) -> DatasetInput:
+    return writer.data_input(Path(selection.source).stem or "questions", selection.digest, COLUMNS, selection.n)
+
+
 def log_candidate(
-    selection: Selection, name: str, questions: QuestionSet, run_id: str | None = None, *, with_metrics: bool = True
+    selection: Selection,
+    name: str,
+    questions: QuestionSet,
+    run_id: str | None = None,
+    *,
+    with_confusion: bool = False,
+    by_mlflow: OfModel | None = None,
+    store_text: StoreText = "full",
 ) -> dict[str, float]:
     """Log one candidate of a selection into a run; return its metrics.
 
@@ -100,32 +112,41 @@ def log_candidate(
     questions : QuestionSet
     run_id : str, optional
         The active run by default.
-    with_metrics : bool
-        False where the caller logs the returned metrics itself.
+    with_confusion : bool
+        Also log the confusion matrix of label questions, or of choices.
+    by_mlflow : OfModel, optional
+        MLflow logs the returned metrics itself, as figures of this model.
+    store_text : str
+        What is stored of the texts: ``full``, ``masked``, ``hash`` or ``none``.
 
     Raises
     ------
     TrackingError
         MLflow does not answer or refuses; the run carries another kind of result of ours.
     """
-    candidate = selection[name]
-    with store.reaching():
-        client = store.client()
-        run = client.get_run(run_id or mlflow.active_run().info.run_id)
-        _refuse_others(run, names.KIND_CANDIDATE)
-        files = _files(selection, candidate, questions, run.info.run_name or "")
-        log_files(client, run.info.run_id, files)
-        values = metrics(candidate)
-        about = {f"candidate.{key}": str(value)[:MAX_PARAM] for key, value in candidate.about.items()}
-        params = {**about, "questions": selection.source[:MAX_PARAM], "n_questions": str(selection.n),
-                  "repeats": str(selection.repeats)}  # fmt: skip
-        tags = {
-            **_tags(selection, names.KIND_CANDIDATE), names.TAG_VERDICT: candidate.verdict.outcome.value,
-            NOTE: selection_candidate.description(selection, name), TABLES: tables_of(run, files),
-        }  # fmt: skip
-        new = {key: value for key, value in params.items() if key not in run.data.params}
-        log_batch(client, run.info.run_id, values if with_metrics else {}, params=new, tags=tags)
-    return values
+    selection, questions = stored_selection(selection, questions, store_text)
+    run = destination(run_id)
+    what = replace(_of_candidate(run, selection, selection[name], questions), by_mlflow=by_mlflow)
+    if with_confusion:
+        what = replace(what, files=[*what.files, *confusion_files(selection[name], questions, run.name)])
+    writer.send(run, what)
+    return dict(what.metrics)
+
+
+def _of_candidate(
+    run: Destination, selection: Selection, candidate: CandidateResult, questions: QuestionSet
+) -> Delivery:
+    run.refuse_others(names.KIND_CANDIDATE)
+    about = {f"candidate.{key}": str(value)[:MAX_PARAM] for key, value in candidate.about.items()}
+    params = {**about, "questions": selection.source[:MAX_PARAM], "n_questions": str(selection.n),
+              "repeats": str(selection.repeats)}  # fmt: skip
+    tags = {
+        **_tags(selection, names.KIND_CANDIDATE), names.TAG_VERDICT: candidate.verdict.outcome.value,
+        NOTE: selection_candidate.description(selection, candidate.name),
+    }  # fmt: skip
+    new = {key: value for key, value in params.items() if key not in run.params}
+    files = _files(selection, candidate, questions, run.name)
+    return Delivery(files, metrics=metrics(candidate), params=new, tags=tags)
 
 
 def metrics(candidate: CandidateResult) -> dict[str, float]:
@@ -162,12 +183,6 @@ def _spending(candidate: CandidateResult) -> Iterator[tuple[str, float]]:
     yield "calls/retries", spent.n_retries
 
 
-def _refuse_others(run: Run, kind: str) -> None:
-    found = run.data.tags.get(names.TAG_KIND, kind)
-    if found != kind:
-        raise TrackingError(f"run {run.info.run_id} is of kind {found!r}; log a {kind} into a run of its own")
-
-
 def _tags(selection: Selection, kind: str) -> dict[str, str]:
     return {
         names.TAG_KIND: kind, names.TAG_SCHEMA_VERSION: str(names.SCHEMA_VERSION),
@@ -197,27 +212,27 @@ def _files(selection: Selection, candidate: CandidateResult, questions: Question
     ]
 
 
-def _log_whole(client: MlflowClient, run: Run, selection: Selection, questions: QuestionSet) -> None:
+def _whole(run: Destination, selection: Selection, questions: QuestionSet) -> Delivery:
     files: list[File] = [
         Page(names.SUMMARY, pages.page(selection)),
         Page(names.LEADERBOARD_PAGE, pages.leaderboard(selection)),
         Figure(names.LEADERBOARD_FIGURE, selection.figure()),
         Figure(names.DIMENSIONS_FIGURE, selection_figure.dimensions(selection)),
         Figure(names.COST_LATENCY_FIGURE, selection_figure.pareto(selection)),
-        Page(names.SELECTION_REPORT, selection_report.page(selection, questions, run.info.run_name or "")),
+        Page(names.SELECTION_REPORT, selection_report.page(selection, questions, run.name)),
         Page(names.SELECTION, dump(selection)),
         Table(names.LEADERBOARD_TABLE, selection_tables.leaderboard(selection)),
     ]
     if selection.pairs:
         files.append(Table(names.PAIRS_TABLE, selection_tables.pairs(selection)))
-    log_files(client, run.info.run_id, files)
     decision = selection.decision
     tags = {
         **_tags(selection, names.KIND_SELECTION), names.TAG_DECISION: decision.outcome,
-        names.TAG_CHOSEN: decision.chosen, NOTE: pages.description(selection), TABLES: tables_of(run, files),
+        names.TAG_CHOSEN: decision.chosen, NOTE: pages.description(selection),
     }  # fmt: skip
     whole = {"n_questions": selection.n, "n_candidates": len(selection.candidates), "repeats": selection.repeats}
-    log_batch(client, run.info.run_id, {f"{SECTION}/{key}": float(value) for key, value in whole.items()}, tags=tags)
+    values = {f"{SECTION}/{key}": float(value) for key, value in whole.items()}
+    return Delivery(files, metrics=values, tags=tags, data=_data(selection))
 
 
 def dump(selection: Selection) -> str:

@@ -93,12 +93,18 @@ def is_at_work(run: Run) -> bool:
     """
     if run.info.status != "RUNNING":
         return False
-    host, machine, pid, begun = (*run.data.tags.get(names.TAG_CLAIMED_BY, "").split(" "), "", "", "", "")[:4]
     if is_mine(run):
         return str(run.info.run_id) in _at_work
-    if machine not in ("", "-") and [host, machine] == me().split(" ")[:2]:
-        return bool(pid.isdigit() and _begin_of(int(pid)) == begun)
-    return time.time() - _last_seen(run) < DEAD_AFTER_S
+    alive = lives(run.data.tags.get(names.TAG_CLAIMED_BY, ""))
+    return time.time() - _last_seen(run) < DEAD_AFTER_S if alive is None else alive
+
+
+def lives(who: str) -> bool | None:
+    """Say whether the process that `me` named so is still there; None where it cannot be looked at from here."""
+    host, machine, pid, begun = (*who.split(" "), "", "", "", "")[:4]
+    if machine in ("", "-") or [host, machine] != me().split(" ")[:2]:
+        return None
+    return pid.isdigit() and _begin_of(int(pid)) == begun
 
 
 def is_mine(run: Run) -> bool:

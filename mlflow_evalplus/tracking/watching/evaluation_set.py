@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from mlflow_evalplus.errors import DataError
+from mlflow_evalplus.requirements import Requirements, StoreText
 from mlflow_evalplus.tracking.entry import LabelledData, Request, read_labelled
 
 SETTLED_S = 2.0  # a file that was written to since is taken to be half-written
@@ -40,6 +41,12 @@ class EvaluationSet:
             self.read_again()
         assert self._labelled is not None
         return self._labelled
+
+    @property
+    def store_text(self) -> StoreText:
+        """How much of the texts is stored, as the requirements of the rows say."""
+        wanted: Requirements = self.labelled.config["requirements"]
+        return wanted.store_text
 
     def read_again(self) -> bool:
         """Read the files where one of them changed in time or size; return whether any did.

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 from mlflow.entities import LoggedModel
 
+from mlflow_evalplus.asking.secrets import hidden
+from mlflow_evalplus.core.privacy.keeping import stored_error
 from mlflow_evalplus.errors import EvalPlusError, TrackingError
 from mlflow_evalplus.render import markdown
 from mlflow_evalplus.results.watched import (
@@ -169,8 +171,8 @@ class Watcher:
             if isinstance(error, EvalPlusError) and is_outage(error):
                 _end(run_id, "KILLED", claim.UNANSWERED)
                 raise
-            reason = str(error) if isinstance(error, EvalPlusError) else f"{type(error).__name__}: {error}"
-            words = markdown.escape(reason, MAX_REASON)
+            reason = hidden(str(error) if isinstance(error, EvalPlusError) else f"{type(error).__name__}: {error}")
+            words = markdown.escape(stored_error(error, reason, self.data.store_text), MAX_REASON)
             if _end(run_id, "FAILED", f"Try {failed + 1} of {self.tries}: {words}"):
                 kind = "failed" if failed + 1 < self.tries else "given_up"
                 return self._tell(kind, model, run_id, reason, tries=failed + 1, remaining=remaining)

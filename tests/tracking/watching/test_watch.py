@@ -22,6 +22,7 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
 from mlflow_evalplus import names
 from mlflow_evalplus.errors import DataError, EvalPlusError, TrackingError
+from mlflow_evalplus.render import markdown
 from mlflow_evalplus.results.watched import DataVersion, WatchBegin, WatchedModel, WatchEvent, WatchProblem
 from mlflow_evalplus.tracking.entry import LabelledData, Request
 from mlflow_evalplus.tracking.store import reaching
@@ -229,6 +230,20 @@ def test_a_model_that_fails_is_tried_again_until_it_is_given_up_and_the_others_g
         mlflow.delete_run(run.info.run_id)
     watcher.once()
     assert tried == [bad, good, bad, bad, bad]
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("masked", "no luck with [phone]"), ("none", "(what it says is left out")])
+def test_what_a_failure_quotes_is_stored_as_texts_are(
+    data: str, monkeypatch: pytest.MonkeyPatch, mode: Any, kept: str
+) -> None:
+    (model,) = bare_models("model")
+    failing(monkeypatch, RuntimeError("no luck with 13812345678"), model)
+    (result,) = watch_once("tests", data, Request(store_text=mode), tries=1).models
+    assert "13812345678" in result.sentence
+    note = claims("FAILED")[0].data.tags[NOTE]
+    assert markdown.unescape(note).startswith("Try 1 of 1: RuntimeError")
+    assert kept in markdown.unescape(note)
+    assert "13812345678" not in note
 
 
 def test_a_model_that_ends_the_process_by_exit_has_failed(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
