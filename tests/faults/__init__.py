@@ -1,0 +1,1 @@
+"""Faults while MLflow is written to, injected from outside; ``python -m tests.faults`` counts what they cost."""
