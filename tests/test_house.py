@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "mlflow_evalplus"
 # A room imports from its own floor and from those before it; the recipes print as the command line does.
 FLOORS = (
-    ("errors", "names", "results", "requirements"), ("core",), ("asking",), ("render",), ("tracking",), ("cli",),
-    ("recipes",),
+    ("errors", "limits", "names", "results", "requirements"), ("core",), ("asking",), ("render",), ("tracking",),
+    ("cli",), ("recipes",),
 )  # fmt: skip
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # The one arrow against the stream: a result draws itself, bound when it is asked to.
