@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import subprocess
 import sys
@@ -176,7 +177,7 @@ def test_what_was_asked_besides_is_said_by_every_later_comparison(store: str, mo
     assert sum("more labels like these would buy" in line or "learning curve" in line for line in series.remarks) == 2
     assert sum("add the candidate 'words+temperature'" in line for line in series.remarks) == 1
     for text in (done.stdout.replace("\n", " "), series.page.replace("\\", ""), series.report):
-        assert "words+by:language+temperature: add the candidate" in " ".join(text.replace("&#39;", "'").split())
+        assert "words+by:language+temperature: add the candidate" in " ".join(html.unescape(text).split())
     (model,) = (entry.model_id for entry in ours[1].outputs.model_outputs)
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{model}"))
     assert (folder / "artifacts" / "model" / "model.json").is_file()
