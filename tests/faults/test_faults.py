@@ -14,7 +14,11 @@ import pytest
 from tests.faults.campaign import bad, outcomes
 from tests.faults.scenarios import FAULTS, MAIN, OTHERS
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.alone,
+    pytest.mark.filterwarnings("ignore:.*input example:UserWarning"),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
