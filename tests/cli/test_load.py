@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlflow_evalplus.render.markdown import escape
 from tests.asking.fake_server import ALWAYS, Behaviour, FakeServer
 from tests.cli import test_commands
 from tests.cli.test_commands import Cli
@@ -43,7 +44,7 @@ def test_an_endpoint_is_put_under_load_and_the_page_is_written(cli: Cli, server:
     assert "10 of 20 requests have no answer; the percentiles leave them out." in ended.out
     page = Path("load.md").read_text(encoding="utf-8")
     assert page.startswith("### Load test\n\nsmall ")
-    assert f"| address | {server.base_url} |" in page
+    assert f"| address | {escape(server.base_url)} |" in page
     assert {call.words.splitlines()[0] for call in server.seen} == {"Be short."}
     assert len(server.seen) == 21
 
