@@ -156,7 +156,8 @@ def _at(text: str, place: int) -> tuple[int, str] | None:
         return None
     end = _card(text, place)
     if end:
-        return end, "[card]"
+        digits = text[place:end].translate(NO_DIGITS)  # one in ten resident numbers has a card's check digit too
+        return end, "[id]" if len(digits) == 18 and _is_chinese(digits, "") else "[card]"
     before = text[max(0, place - LOOK_BACK) : place]
     for kind in OF_FIRST[text[place]]:
         found = kind.pattern.match(text, place)
