@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from mlflow_evalplus.cli.interrupts import interruptible
 from mlflow_evalplus.cli.options import epilog, json_option, print_json, row_options
 
 if TYPE_CHECKING:
     from mlflow_evalplus.results.watched import WatchEvent
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which is treated as Ctrl-C is."""
 
 
 @click.command(
@@ -58,28 +55,22 @@ def command(
     from mlflow_evalplus.tracking.watching.evaluation_set import EvaluationSet
     from mlflow_evalplus.tracking.watching.watch import Watcher
 
-    before = signal.signal(signal.SIGTERM, _terminate)
     tell = partial(_tell, _json if as_json else _print, sys.stdout)
     watcher = Watcher(experiment, EvaluationSet(data, Request(**rows)), newest, tries, tell)
     try:
-        with redirect_stdout(sys.stderr):  # what models print is no line of ours
+        # what models print is no line of ours
+        with interruptible(watcher.stop), redirect_stdout(sys.stderr):
             if not once:
                 watcher.forever(interval)
             done = watcher.once()
     except KeyboardInterrupt as stop:
         click.echo("Stopped.", err=True)
-        sys.exit(128 + (signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT))
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        sys.exit(128 + getattr(stop, "number", signal.SIGINT))
     if as_json:
         print_json({"event": "done", **watched.counts(done)}, indent=None)
     else:
         click.echo(watched.end(done))
     sys.exit(0 if done.ok else 1)
-
-
-def _terminate(number: int, frame: Any) -> None:
-    raise _Terminated
 
 
 def _tell(show: Callable[[WatchEvent], None], output: TextIO, event: WatchEvent) -> None:

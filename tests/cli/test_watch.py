@@ -89,11 +89,11 @@ def test_a_signal_ends_the_loop_cleanly(
     number: int,
     code: int,
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     monkeypatch.setattr(watch.Watcher, "forever", lambda self, interval: os.kill(os.getpid(), number))
     ended = cli("watch", "--experiment", "tests", "--data", write(ROWS))
     assert (ended.code, ended.err) == (code, "Stopped.\n")
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
 
 
 def test_problems_go_to_the_error_stream_and_in_json_to_the_output(

@@ -94,6 +94,15 @@ class Watcher:
         self._problem = ""
         self._named = set[tuple[str, str]]()
         self._known = dict[str, set[str]]()
+        self._interrupt: KeyboardInterrupt | None = None
+
+    def stop(self, interrupt: KeyboardInterrupt) -> None:
+        """Be stopped by this before the next model at the latest; for a signal's handler, which raises it as well."""
+        self._interrupt = interrupt
+
+    def _stop_if_asked(self) -> None:
+        if self._interrupt:
+            raise self._interrupt
 
     def once(self) -> WatchPass:
         """Evaluate what waits; a model whose evaluation fails is not tried twice in one pass."""
@@ -104,6 +113,7 @@ class Watcher:
             waiting = [model for model in held.pending if (model.model_id, self.data.digest) not in tried]
             if not waiting:
                 break
+            self._stop_if_asked()
             model = waiting[0]
             tried.add((model.model_id, self.data.digest))
             result = self._evaluate(model, len(held.failures[model.model_id]), len(waiting) - 1)
@@ -135,6 +145,7 @@ class Watcher:
                     raise
                 self._say(str(error))
                 pause = 0.0
+            self._stop_if_asked()
             self.sleep(pause or interval)
 
     def _say(self, problem: str) -> None:
@@ -163,11 +174,11 @@ class Watcher:
             with claim.beating(run_id):
                 request = replace(self.data.request, run_id=run_id)
                 evaluation, _ = evaluate_on(model.model_uri, self.data.labelled, request)
-        except KeyboardInterrupt:
-            with suppress(TrackingError):
-                _end(run_id, "KILLED", "The watcher was stopped while this was evaluated.")
-            raise
-        except (Exception, SystemExit) as error:  # a model may fail in any way
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # a model may fail in any way
+            if self._interrupt or isinstance(error, KeyboardInterrupt):
+                with suppress(TrackingError):
+                    _end(run_id, "KILLED", "The watcher was stopped while this was evaluated.")
+                raise self._interrupt or error from None
             if isinstance(error, EvalPlusError) and is_outage(error):
                 _end(run_id, "KILLED", claim.UNANSWERED)
                 raise

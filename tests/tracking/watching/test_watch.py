@@ -279,6 +279,33 @@ def test_an_interrupt_after_the_end_leaves_the_evaluation_whole(data: str, monke
     assert [run.info.status for run in claims()] == ["FINISHED"]
 
 
+@pytest.mark.parametrize("caught", ["for good", "and called an error"])
+def test_an_interrupt_that_a_library_catches_stops_it_before_the_next_model(
+    data: str, caught: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare_models("model", "other")
+    watcher = watch.Watcher("tests", EvaluationSet(data, Request()))
+    asked = KeyboardInterrupt()
+
+    def library(model: str) -> None:
+        watcher.stop(asked)  # as the handler of a signal does
+        if caught == "and called an error":
+            raise RuntimeError("the connection was closed")
+
+    monkeypatch.setattr(watch, "evaluate_on", quick([], library))
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        watcher.once()
+    assert stopped.value is asked
+    assert [run.info.status for run in claims()] == ["FINISHED" if caught == "for good" else "KILLED"]
+
+
+def test_an_interrupt_that_is_caught_while_it_looks_ends_the_waiting(data: str, seen: list[str]) -> None:
+    watcher = watch.Watcher("tests", EvaluationSet(data, Request()), sleep=lambda s: pytest.fail("it waits"))
+    watcher.on_event = lambda event: watcher.stop(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        watcher.forever(60)
+
+
 def test_a_claim_of_a_process_that_is_gone_is_taken_over_and_counts_as_a_try(data: str, seen: list[str]) -> None:
     """A model that takes its process down would else be tried for ever."""
     (model,) = bare_models("model")
