@@ -52,20 +52,28 @@ def command(
 ) -> None:
     """Evaluate a file of predictions, or a model on a file of labelled data, as one MLflow run.
 
-    Exit code with requirements: 0 pass, 3 fail, 4 undecided; 1 error.
+    Exit code with requirements: 0 pass, 3 fail, 4 undecided; 1 error, also where MLflow did not take the results, which
+    are shown and kept then.
     """
     check_folder(output)
     from mlflow_evalplus.core.privacy.evaluation import stored
     from mlflow_evalplus.render.terminal import overview
     from mlflow_evalplus.tracking.entry import Request, evaluate_file, evaluate_model
+    from mlflow_evalplus.tracking.spool import NotLogged
 
     if bool(predictions) == bool(model) or bool(model) != bool(data):
         raise click.UsageError("give --predictions FILE, or --model URI with --data FILE")
     request = Request(**rows, run_name=run_name, experiment=experiment or None, log=not no_log)
-    if predictions:
-        evaluation, run_id = evaluate_file(predictions, request, prediction=prediction)
-    else:
-        evaluation, run_id = evaluate_model(str(model), str(data), request)
+    not_logged = None
+    try:
+        if predictions:
+            evaluation, run_id = evaluate_file(predictions, request, prediction=prediction)
+        else:
+            evaluation, run_id = evaluate_model(str(model), str(data), request)
+    except NotLogged as error:
+        if error.evaluation is None:
+            raise
+        evaluation, run_id, not_logged = error.evaluation, None, error
     evaluation = stored(evaluation)  # what is printed and written is as little as what is logged
     if output:
         from mlflow_evalplus.render.report import report
@@ -84,5 +92,7 @@ def command(
             screen.print(part)
         if run_id:
             screen.print(f"Logged as run {run_id}. See it: mlflow ui", markup=False)
+    if not_logged:
+        raise not_logged
     if evaluation.verdict.gates and not exit_zero:
         sys.exit(EXIT_CODES[evaluation.verdict.outcome.value])

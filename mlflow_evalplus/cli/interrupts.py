@@ -14,7 +14,7 @@ from typing import Any
 AGAIN_S = 0.05
 
 
-class Interrupted(KeyboardInterrupt):
+class Stopped(KeyboardInterrupt):
     """A signal asks the program to end.
 
     Attributes
@@ -29,8 +29,8 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextmanager
-def interruptible(on_signal: Callable[[Interrupted], None]) -> Iterator[None]:
-    """Raise `Interrupted` in the main thread on Ctrl-C and on SIGTERM, again and again until it gets through.
+def interruptible(on_signal: Callable[[Stopped], None]) -> Iterator[None]:
+    """Raise `Stopped` in the main thread on Ctrl-C and on SIGTERM, again and again until it gets through.
 
     Python ignores what is raised while the garbage collector removes an object, and Pandas' and SQLAlchemy's objects
     are removed by the thousand when an evaluation is over: of signals that came then, most were lost.
@@ -44,12 +44,12 @@ def interruptible(on_signal: Callable[[Interrupted], None]) -> Iterator[None]:
     resent = list[threading.Timer]()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        asked = Interrupted(number)
+        asked = Stopped(number)
         on_signal(asked)
         raise asked
 
     def ignored(what: Any) -> None:
-        if not isinstance(what.exc_value, Interrupted):
+        if not isinstance(what.exc_value, Stopped):
             hook(what)
             return
         resent.append(threading.Timer(AGAIN_S, _send, [what.exc_value.number]))

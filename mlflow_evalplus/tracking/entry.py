@@ -22,6 +22,7 @@ from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import awaited, store, writer
 from mlflow_evalplus.tracking.data_checks import with_data_checks
 from mlflow_evalplus.tracking.reader import load
+from mlflow_evalplus.tracking.spool import NotLogged
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ def evaluate_file(path: str, request: Request, *, prediction: str = "prediction"
     """Evaluate a file of labels and predictions; return the evaluation and the run's id, if logged.
 
     Columns named ``score.<label>`` are taken as probabilities. All checks come before the run begins.
+
+    Raises
+    ------
+    EvalPlusError
+        The file or the requirements are wrong; `NotLogged`, with the evaluation, where MLflow does not take it.
     """
     frame = read_file(path)
     scores = {str(c).removeprefix("score."): str(c) for c in frame.columns if str(c).startswith("score.")}
@@ -98,8 +104,12 @@ def evaluate_file(path: str, request: Request, *, prediction: str = "prediction"
     evaluation = with_data_checks(evaluation, reasons["training"], frame, columns, request.annotators)
     if not request.log:
         return evaluation, None
-    with writer.run(**request.run) as run:
-        writer.log(evaluation, run.run_id)
+    try:
+        with writer.run(**request.run) as run:
+            writer.log(evaluation, run.run_id)
+    except NotLogged as error:
+        error.evaluation = evaluation
+        raise
     return evaluation, run.run_id
 
 

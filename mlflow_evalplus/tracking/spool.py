@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from mlflow_evalplus.core.json_text import loads
 from mlflow_evalplus.errors import TrackingError
+from mlflow_evalplus.results import Evaluation
 from mlflow_evalplus.tracking import store
 from mlflow_evalplus.tracking.watching import claim
 
@@ -41,7 +42,15 @@ NEEDED = {
 
 
 class NotLogged(TrackingError):
-    """MLflow did not take something; it is kept in the spool, and ``mlflow-evalplus resume`` logs it."""
+    """MLflow did not take something; it is kept in the spool, and ``mlflow-evalplus resume`` logs it.
+
+    Attributes
+    ----------
+    evaluation : Evaluation or None
+        What was computed, where whoever raises it has it at hand.
+    """
+
+    evaluation: Evaluation | None = None
 
 
 @dataclass(frozen=True)

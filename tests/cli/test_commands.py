@@ -324,6 +324,9 @@ def test_a_server_that_does_not_answer_is_one_line_without_the_password(cli: Cli
             assert ended.code == 1
             assert f"http://127.0.0.1:{port} does not answer" in ended.error
             assert SECRET not in ended.err
+            assert bool(ended.out) == ("--predictions" in arguments)  # what was computed is shown all the same
+        shown = cli("evaluate", "--predictions", "answers.csv", "--json")
+        assert (shown.code, shown.json["run_id"], shown.json["n"]) == (1, None, len(pd.read_csv(answers)))
         doctor = cli("doctor")
         assert doctor.code == 1
         assert re.search(r"FAIL store .*does not answer", doctor.out)

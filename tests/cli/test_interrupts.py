@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 from mlflow_evalplus.cli import interrupts
-from mlflow_evalplus.cli.interrupts import Interrupted, interruptible
+from mlflow_evalplus.cli.interrupts import Stopped, interruptible
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -30,13 +30,13 @@ class Held:
 
 @SIGNALS
 def test_a_signal_is_raised_and_told_and_its_handler_is_put_back(number: int) -> None:
-    before, hook, told = signal.getsignal(number), sys.unraisablehook, list[Interrupted]()
+    before, hook, told = signal.getsignal(number), sys.unraisablehook, list[Stopped]()
 
     def work() -> None:
         os.kill(os.getpid(), number)
         time.sleep(10)
 
-    with pytest.raises(Interrupted) as stopped, interruptible(told.append):
+    with pytest.raises(Stopped) as stopped, interruptible(told.append):
         work()
     assert told == [stopped.value]
     assert stopped.value.number == number
@@ -47,7 +47,7 @@ def test_a_signal_is_raised_and_told_and_its_handler_is_put_back(number: int) ->
 @SIGNALS
 def test_a_signal_that_comes_while_an_object_is_removed_is_raised_after_it(number: int) -> None:
     """And does not wait until what sleeps has slept enough."""
-    told, passed, began = list[Interrupted](), list[bool](), time.monotonic()
+    told, passed, began = list[Stopped](), list[bool](), time.monotonic()
 
     def work() -> None:
         removed = Removed(number)
@@ -55,7 +55,7 @@ def test_a_signal_that_comes_while_an_object_is_removed_is_raised_after_it(numbe
         passed.append(True)
         time.sleep(10)
 
-    with pytest.raises(Interrupted) as stopped, interruptible(told.append):
+    with pytest.raises(Stopped) as stopped, interruptible(told.append):
         work()
     assert passed
     assert [one.number for one in told] == [number] * 2
@@ -71,7 +71,7 @@ def test_a_signal_in_the_callback_of_a_weak_reference_is_raised_after_it() -> No
         assert followed() is None
         time.sleep(10)
 
-    with pytest.raises(Interrupted), interruptible(lambda asked: None):
+    with pytest.raises(Stopped), interruptible(lambda asked: None):
         work()
 
 
