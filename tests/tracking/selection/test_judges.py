@@ -244,10 +244,11 @@ def test_the_word_that_mlflow_asks_for_is_taken_back() -> None:
 
 def test_judges_ask_at_once() -> None:
     answers = {"small": [answer("Sorry.", repeat=repeat) for repeat in range(12)]}
+    before = threading.active_count()  # of earlier tests
     with FakeServer(default=Behaviour(reply(1)), latency=0.2) as server:
         Panel((judge_at(server, concurrency=4),)).judge([QUESTION], answers)
         assert server.most_at_once == 4
-    assert threading.active_count() < 10
+    assert threading.active_count() < before + 8
 
 
 def test_only_what_a_judge_can_say_something_of_is_judged() -> None:
