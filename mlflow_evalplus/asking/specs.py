@@ -105,7 +105,7 @@ class PlanFile(Part):
     def _is_cap(cls, given: object, info: ValidationInfo) -> object:
         if given is None or isinstance(given, Mapping | Cap):
             return given
-        number = isinstance(given, int | float) and not isinstance(given, bool) and 0 < given < float("inf")
+        number = isinstance(given, int | float) and not isinstance(given, bool) and 0 < given < 1e15
         amount = f"{given:g}" if number else "5"
         raise ValueError(f"write budget: {{amount: {amount}, currency: {info.data.get('currency') or 'USD'}}}")
 

@@ -20,7 +20,7 @@ QUARTILES = (0.25, 0.5, 0.75)
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 PROBABILITY = (0.0, 1.0, "a probability from 0 to 1")
-WEIGHT = (float(np.nextafter(0, 1)), 1e100, "a number above 0 and at most 1e+100")  # whose square is a number too
+WEIGHT = (1e-50, 1e50, "a number above 0 and between 1e-50 and 1e+50")  # squares of one by another are numbers too
 LATENCY = (0.0, np.inf, "a number not below 0")
 
 
@@ -81,7 +81,7 @@ def select(frame: Any, columns: Sequence[str]) -> pa.Table:
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):  # a pandas object column that mixes types, huge numbers
         table = _as_texts(eager)
     except UnicodeEncodeError as error:
-        raise _half(error) from None
+        raise half_a_pair(error) from None
     for field in table.schema:
         if pa.types.is_nested(field.type):
             raise DataError(f"column {field.name!r} holds {field.type}; give one plain value per row")
@@ -92,10 +92,11 @@ def _as_texts(frame: nw.DataFrame[Any]) -> pa.Table:
     try:
         return pa.table({c: [_plain(v) for v in frame[c].to_list()] for c in frame.columns})
     except UnicodeEncodeError as error:
-        raise _half(error) from None
+        raise half_a_pair(error) from None
 
 
-def _half(error: UnicodeEncodeError) -> DataError:
+def half_a_pair(error: UnicodeEncodeError) -> DataError:
+    """Return the error for a text that is none in UTF-8."""
     around = error.object[max(error.start - 20, 0) : error.start + 20]
     return DataError(f"a text cannot be written down: {around!r} holds half of a surrogate pair, such as \\ud83d "
                      "alone; write the whole character, or leave it out")  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mlflow_evalplus.core.columns import half_a_pair
 from mlflow_evalplus.errors import DataError
 from mlflow_evalplus.tracking.collecting.payloads import Row
 
@@ -69,13 +70,16 @@ def frame_of(rows: list[Row], what: str, left_out: Mapping[str, int], text: str 
     Raises
     ------
     DataError
-        There are none; the message says why.
+        There are none; the message says why. One holds half of a surrogate pair.
     """
     if not rows:
         why = "; ".join(f"{n:,} {words}" for words, n in left_out.items()) or "there are none"
         named = f"--text {text}" if text else "--text FIELD, --prediction FIELD"
         raise DataError(f"no {what} holds a text with its answer ({why}); name their fields ({named})")
-    frame = pd.DataFrame(rows)
+    try:
+        frame = pd.DataFrame(rows)
+    except UnicodeEncodeError as error:
+        raise half_a_pair(error) from None
     first = ["text", "prediction", *sorted(c for c in frame.columns if str(c).startswith("score."))]
     return frame[[*first, *(c for c in frame.columns if c not in first)]]
 
