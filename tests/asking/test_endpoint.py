@@ -173,6 +173,7 @@ def test_a_server_that_refuses_many_makes_the_whole_candidate_wait_and_no_other(
     assert all(answer and answer.text == "B" for answer in answers["hit"] + answers["free"])
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_one_call_in_ten_at_random_slows_little() -> None:
     """Were each refusal a pause of all, 300 questions would take some thirty pauses of 0.4 s."""
     does = at_random(0.1, retry_after="0.4")

@@ -77,6 +77,7 @@ def test_over_http_at_least_95_of_100_faults_are_attributed_to_their_planted_cau
         assert sum(row.n for row in level) == len(found.items)
 
 
+@pytest.mark.slow
 def test_simulated_many_times_over_it_is_not_by_luck() -> None:
     """The same without HTTP: the guessers guess anew each time."""
     pairs, guessable = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
@@ -90,6 +91,7 @@ def test_simulated_many_times_over_it_is_not_by_luck() -> None:
     assert right_share(guessable) >= 0.9
 
 
+@pytest.mark.slow
 def test_what_helps_helps_only_nine_times_in_ten() -> None:
     """As above, but context and steps fail to help now and then: then the cause is missed, or taken for another."""
     pairs = Counter[tuple[str, str]]()

@@ -150,6 +150,7 @@ def test_rows_copied_within_their_clusters_tell_no_more() -> None:
     assert agreement(once, drawn=Drawn(clusters=np.arange(200) % 4))["fleiss_kappa"].small_support
 
 
+@pytest.mark.slow
 def test_intervals_of_weighted_and_clustered_rows_cover_the_truth() -> None:
     """1,000 samples of 60 clusters; hard clusters weigh more. 95 % intervals must hold the value 92 to 98 times."""
     rng = np.random.default_rng(5)

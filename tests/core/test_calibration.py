@@ -49,6 +49,7 @@ def test_the_p_value_is_the_share_of_calibrated_models_with_as_large_an_error(ov
     assert bins.noise == pytest.approx(drawn.mean(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_calibrated_model_of_clustered_rows_is_told_off_in_5_of_100_test_sets() -> None:
     """Half of a cluster's rows are right or wrong together; without clusters about 30 of 100 would be told off."""
     rng = np.random.default_rng(2)

@@ -55,6 +55,7 @@ def test_it_is_said_whether_cleanlab_is_there(monkeypatch: pytest.MonkeyPatch) -
     assert not confident_learning.available()
 
 
+@pytest.mark.slow
 def test_cleanlab_is_imported_only_when_it_is_asked() -> None:
     code = (
         "import sys, mlflow_evalplus.core.labels as module; print('cleanlab' in sys.modules, 'sklearn' in sys.modules)"

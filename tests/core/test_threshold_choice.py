@@ -96,6 +96,7 @@ def test_a_bound_that_clears_on_its_own_is_not_enough_for_one_of_many_thresholds
     assert found.nearest
 
 
+@pytest.mark.slow
 def test_a_threshold_that_is_chosen_is_too_low_at_most_5_times_in_100() -> None:
     """The hardest case: whatever the threshold, the answers are a little less accurate than asked."""
     simulations, n, launch = 50, 300, 0.9

@@ -219,6 +219,7 @@ def test_scores_are_probabilities_whose_largest_is_the_prediction(store: str) ->
     assert scores.idxmax(axis=1).str.removeprefix("score.").tolist() == rows["prediction"].tolist()
 
 
+@pytest.mark.slow
 def test_a_failing_candidate_leaves_its_run_failed_and_none_running(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

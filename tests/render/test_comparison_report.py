@@ -349,6 +349,7 @@ def test_nothing_is_left_out_where_there_is_room() -> None:
     assert not re.search(r"\d+ of \d+ (requirements|runs|notes) are shown", page)
 
 
+@pytest.mark.slow
 def test_long_names_of_many_runs_and_slices_stay_under_half_a_megabyte() -> None:
     page = comparison_report.page(many(100, 200, "\u202e" * 200))
     assert len(page.encode()) < 500_000

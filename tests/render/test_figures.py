@@ -91,12 +91,14 @@ def every_picture() -> Iterator[Figure]:
     yield Confusion(("a",), ("a", "(other)"), ((0, 0),)).figure()
 
 
+@pytest.mark.slow
 def test_no_label_breaks_a_picture_without_a_chinese_font(no_chinese_font: None, tmp_path: Path) -> None:
     """A glyph that a font lacks, or a layout that collapses, is a warning, and warnings are errors here."""
     for figure in every_picture():
         assert_drawn(figure, tmp_path / "figure.png")
 
 
+@pytest.mark.slow
 def test_no_label_breaks_a_picture_with_a_chinese_font(a_chinese_font: None, tmp_path: Path) -> None:
     for figure in every_picture():
         assert_drawn(figure, tmp_path / "figure.png")

@@ -89,6 +89,7 @@ def test_no_name_and_no_gap_breaks_the_picture(tmp_path: Path) -> None:
         assert_drawn(found.figure(), tmp_path / "figure.png")
 
 
+@pytest.mark.slow
 def test_of_many_windows_the_newest_are_drawn_and_their_names_do_not_overlap() -> None:
     drawing = weeks(100).figure()
     assert max(marks(drawing, "o")) < monitoring_figure.MAX_WINDOWS

@@ -122,6 +122,7 @@ def every() -> Iterator[Figure]:
         yield found.candidates[0].figure()
 
 
+@pytest.mark.slow
 def test_no_name_and_no_gap_breaks_a_picture(tmp_path: Path) -> None:
     """A glyph that a font lacks, or a layout that collapses, is a warning, and warnings are errors here."""
     for drawing in every():

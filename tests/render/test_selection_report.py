@@ -144,6 +144,7 @@ def test_the_list_of_failed_questions_keeps_to_its_budget(first: int, max_bytes:
     assert leading == sorted(leading, reverse=True)
 
 
+@pytest.mark.slow
 def test_of_one_candidate_at_most_300_failed_questions_are_listed_and_it_is_said() -> None:
     found, asked = selections.selection(5000), selections.questions(5000)
     listing = selection_failed.listing([found["keyword-bot"]], asked, 10**9)

@@ -78,6 +78,7 @@ def test_a_champion_is_the_run_behind_its_version(log: Callable[..., Run]) -> No
         find_baseline("champion", [run])
 
 
+@pytest.mark.slow
 def test_a_model_that_was_evaluated_by_other_runs_is_found_by_its_figures_and_its_test_set(
     log: Callable[..., Run], frame: pd.DataFrame
 ) -> None:

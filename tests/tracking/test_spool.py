@@ -168,6 +168,7 @@ def test_what_a_process_works_on_is_left_alone_and_leftovers_of_a_killed_one_are
     assert not HERE.exists()
 
 
+@pytest.mark.slow
 def test_who_looks_for_leftovers_takes_none_from_those_who_write(store: str) -> None:
     done = threading.Event()
 

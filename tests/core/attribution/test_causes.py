@@ -310,6 +310,7 @@ def test_groups_of_noise_are_seldom_a_cause() -> None:
         assert counts[cause] <= stats.binom.ppf(0.999, runs_, 0.05), cause
 
 
+@pytest.mark.slow
 def test_customers_who_are_answered_worse_do_not_make_their_words_a_cause() -> None:
     """A cue of a few unlucky customers is one of few independent rows."""
     rng, found = np.random.default_rng(3), 0

@@ -146,6 +146,7 @@ def test_a_temperature_of_few_rows_is_refused(messages: pd.DataFrame, tmp_path: 
         fitted("words+temperature", messages.head(60), tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_what_answers_without_mlflow_answers_as_the_model_does(messages: pd.DataFrame, tmp_path: Path) -> None:
     fitted("words+by:language+rules", messages, tmp_path / "model")
     answer = predictor(parse("words+by:language+rules"), tmp_path / "model", "text")

@@ -59,6 +59,7 @@ def assert_same(served: dict[str, list[Any]], expected: list[dict[str, float]]) 
         assert served[f"score.{label}"] == pytest.approx([shares[label] for shares in expected], rel=0, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_a_logged_model_holds_no_pickle_and_answers_as_the_fitted_one(
     store: str, messages: pd.DataFrame, tmp_path: Path
 ) -> None:

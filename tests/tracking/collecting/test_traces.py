@@ -29,6 +29,7 @@ def flush() -> None:
     mlflow.flush_trace_async_logging()
 
 
+@pytest.mark.slow
 def test_every_trace_is_read_once_over_several_pages(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traces, "PAGE", 3)
     ids = [trace({"text": f"m{number}"}, "bad", at=number // 4, channel="app") for number in range(10)]

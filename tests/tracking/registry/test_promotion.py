@@ -188,6 +188,7 @@ def test_the_same_promotion_twice_is_one_version_and_one_entry(runs: dict[str, s
     assert told() == [("promote", "champion", "", "1")]
 
 
+@pytest.mark.slow
 def test_the_same_promotion_without_a_reason_keeps_reason_and_time_on_the_page(
     runs: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
