@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from sklearn import metrics as sk
@@ -207,6 +207,7 @@ SMOOTH = [name for name in metrics.OVERALL if name != "precision_macro"]
 
 @settings(deadline=None, max_examples=inputs(60))
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.sampled_from([10, 1_000, 1_000_000]))
+@example(1272897, 2, 1_000_000)  # half as many nodes leave 3e-9
 def test_the_mean_gradient_explains_any_smooth_metric(seed: int, k: int, n: int) -> None:
     """Also where a class has one row in a million and one model alone answers it often."""
     rng = np.random.default_rng(seed)
@@ -221,10 +222,7 @@ def test_the_mean_gradient_explains_any_smooth_metric(seed: int, k: int, n: int)
         values = [metrics.OVERALL[name].formula(p[None])[0][0] for p in (p_a, p_b)]
         explained = float((mean_gradient(metrics.OVERALL[name], p_a, p_b) * (p_a - p_b)).sum())
         if not np.isnan(values).any():
-            # one row in a million has left 1e-11, of kappa 6e-9: it is steep where nearly all answers are one class
             tolerance = 1e-9 if name == "mcc" or n == 1_000_000 else 1e-12
-            if name == "cohen_kappa" and n == 1_000_000:
-                tolerance = 1e-7
             assert explained == pytest.approx(values[0] - values[1], abs=tolerance), name
 
 
