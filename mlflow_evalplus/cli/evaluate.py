@@ -52,8 +52,8 @@ def command(
 ) -> None:
     """Evaluate a file of predictions, or a model on a file of labelled data, as one MLflow run.
 
-    Exit code with requirements: 0 pass, 3 fail, 4 undecided; 1 error, also where MLflow did not take the results, which
-    are shown and kept then.
+    Exit code with requirements: 0 pass, 3 fail, 4 undecided; 1 error, also where MLflow did not take the results: they
+    are kept, and those of --predictions shown all the same.
     """
     check_folder(output)
     from mlflow_evalplus.core.privacy.evaluation import stored

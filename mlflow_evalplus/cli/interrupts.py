@@ -40,6 +40,13 @@ def interruptible(on_signal: Callable[[Stopped], None]) -> Iterator[None]:
     on_signal : callable
         Is given what will be raised. A library may catch it, so the program should raise it itself, too, between two
         pieces of work.
+
+    Raises
+    ------
+    Stopped
+        A signal came in.
+    ValueError
+        This is not the process's main thread: only there Python handles signals.
     """
     resent = list[threading.Timer]()
 

@@ -169,6 +169,15 @@ def test_what_is_wrong_is_said_in_words(
         evaluate(frame.assign(**change), **options)
 
 
+def test_rows_of_the_least_weight_beside_those_of_the_greatest_count_as_nothing(frame: pd.DataFrame) -> None:
+    """And nothing overflows, which would be a warning, and warnings are errors here."""
+    heavy = np.arange(len(frame)) % 2 == 0
+    found = evaluate(frame.assign(w=np.where(heavy, 1e50, 1e-50)), weight="w", slices=["channel"])
+    alone = evaluate(frame[heavy], slices=["channel"])
+    for name, metric in found.metrics.items():
+        assert metric.value == pytest.approx(alone.metrics[name].value, nan_ok=True), name
+
+
 def test_an_empty_frame_is_refused_by_every_engine(frame: pd.DataFrame) -> None:
     for engine in ("pandas", "Polars", "PyArrow"):
         with pytest.raises(DataError, match="no rows"):

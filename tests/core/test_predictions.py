@@ -102,7 +102,7 @@ def test_ids_must_be_there_and_distinct() -> None:
         read(rows(id=["x", None]), example_id="id")
 
 
-@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf"), None, "heavy"])
+@pytest.mark.parametrize("weight", [0.0, -1.0, 1e-51, 1e51, float("nan"), float("inf"), None, "heavy"])
 def test_weights_are_positive_numbers(weight: Any) -> None:
     with pytest.raises(DataError, match="'w' must hold a number above 0"):
         read(rows(w=[1.0, weight]), weight="w")
